@@ -1,0 +1,1 @@
+"""Words: what people write to Thera, and what Thera writes back. Pure functions of values."""

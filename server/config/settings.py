@@ -1,0 +1,331 @@
+"""Process settings: `THERA_<NAME>` from the environment, or `THERA_<NAME>_FILE` for what is secret."""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+PREFIX = "THERA_"
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+
+
+class SettingsMistaken(Exception):
+    """The environment cannot be used as it is; `mistakes` lists everything wrong with it."""
+
+    def __init__(self, mistakes: Iterable[str]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(self.mistakes))
+
+
+def _comma_list(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _base_url(value: str | None) -> str | None:
+    if value is None:
+        return None
+    if not re.match(r"https?://[^/\s]+", value):
+        raise ValueError("expected an address such as https://thera.example.com")
+    return value.rstrip("/")
+
+
+def _words(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value:
+        raise ValueError("expected at least one word")
+    for word in value:
+        if not _WORD.fullmatch(word):
+            raise ValueError(f"expected words of letters, digits, - and _; found {word!r}")
+    return value
+
+
+def _long_enough(value: SecretStr | None) -> SecretStr | None:
+    if value is not None and len(value.get_secret_value()) < 16:  # noqa: PLR2004  (explained by the message)
+        raise ValueError("expected at least 16 characters")
+    return value
+
+
+CommaList = Annotated[tuple[str, ...], BeforeValidator(_comma_list)]
+BaseUrl = Annotated[str | None, AfterValidator(_base_url)]
+Key = Annotated[SecretStr | None, AfterValidator(_long_enough)]
+
+
+class Settings(BaseModel):
+    """Everything that can be set, with what it means. Field names in capitals are the names people type."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    url: BaseUrl = Field(
+        None,
+        description="Public base address of this server, used in links. Default: `http://<HOST>:<PORT>`.",
+    )
+    host: str = Field("0.0.0.0", description="Address to listen on.")  # noqa: S104  (a server listens)
+    port: int = Field(4141, ge=0, le=65535, description="Port to listen on.")
+    data_dir: Path = Field(Path("~/.thera"), description="SQLite file, local artifacts, generated keys, caches.")
+    database_url: str | None = Field(None, description="SQLAlchemy URL of the database. Default: SQLite in `DATA_DIR`.")
+    broker_url: str = Field(
+        "memory://", description="Celery broker. `memory://` is one-box mode: workers run inside the server."
+    )
+    artifact_url: str | None = Field(
+        None,
+        description="Where encrypted plans are kept: `file:///…`, `s3://bucket/prefix`, `gs://…`, `az://…`. Default: a folder in `DATA_DIR`.",
+    )
+    secret_key: Key = Field(
+        None,
+        description="Encrypts plans and signs sessions and job tokens; the same on every server. Generated into `DATA_DIR` in one-box mode.",
+    )
+    secret_key_previous: Key = Field(
+        None, description="The former `SECRET_KEY`, still accepted for reading while keys are rotated."
+    )
+    worker_token: Key = Field(
+        None, description="What workers present to the server. Generated into `DATA_DIR` in one-box mode."
+    )
+
+    repo_allowlist: CommaList = Field(
+        (),
+        description="Required. Repositories that may use this server: `github.com/acme/*,!github.com/acme/secret`.",
+    )
+    repo_config: Path | None = Field(None, description="Server-side policy file (`repos.yaml`).")
+    command_name: Annotated[CommaList, AfterValidator(_words)] = Field(
+        ("thera",),
+        description="Trigger words in comments, the first one being used in answers: `thera,atlantis` eases a migration.",
+    )
+    status_name: str | None = Field(None, description="Prefix of commit statuses. Default: the first `COMMAND_NAME`.")
+    allow_forks: bool = Field(
+        False,
+        description="Act on pull requests from forks. Their code then runs with the workers' credentials.",
+    )
+    allow_drafts: bool = Field(False, description="Plan draft pull requests by themselves.")
+    answer_unknown_repos: bool = Field(
+        False, description="Say once, in a comment, that a repository is not on the allowlist."
+    )
+
+    github_url: BaseUrl = Field(
+        "https://api.github.com",
+        description="Base address of the GitHub API (GitHub Enterprise Server: `https://host/api/v3`).",
+    )
+    github_user: str | None = Field(
+        None, description="Account that comments are written as. Default: asked of GitHub with the token."
+    )
+    github_token: SecretStr | None = Field(None, description="Personal access token.")
+    github_webhook_secret: SecretStr | None = Field(
+        None, description="Secret that GitHub signs webhooks with. Required with `GITHUB_TOKEN`."
+    )
+    github_write_interval: float = Field(
+        1.0,
+        ge=0,
+        le=60,
+        description="Least seconds between two writes to GitHub, as GitHub asks of integrations; set 0 for a private server.",
+    )
+
+    api_tokens: CommaList = Field(
+        (), description="Tokens for the JSON API, comma separated, each at least 16 characters."
+    )
+    web_username: str = Field("thera", description="Name to sign in to the pages with.")
+    web_password: SecretStr | None = Field(
+        None, description="Password to sign in to the pages with. Generated into `DATA_DIR` in one-box mode."
+    )
+
+    server_url: BaseUrl = Field(
+        None, description="Worker: where the server is reached. Default in one-box mode: no network at all."
+    )
+    worker_concurrency: int | None = Field(
+        None, ge=1, le=256, description="Jobs that one worker runs at a time. Default: the number of cores."
+    )
+    worker_pool: str = Field("default", pattern=r"^[a-z0-9][a-z0-9-]*$", description="Pool that this worker serves.")
+    worker_name: str | None = Field(
+        None, description="Name that people see. Default: the host's name and the process id."
+    )
+    checkout_dir: Path | None = Field(
+        None,
+        description="Where workers check out code; the same path on all workers of a pool, since a saved plan can contain it. Default: a folder in `DATA_DIR`.",
+    )
+    terraform_version: str | None = Field(
+        None,
+        pattern=r"^v?\d+\.\d+\.\d+(-[\w.]+)?$",
+        description="Version used where a project asks for none. Default: the binary on the PATH.",
+    )
+    terraform_distribution: Literal["terraform", "opentofu"] = Field(
+        "terraform", description="`terraform` or `opentofu`."
+    )
+    terraform_download_url: BaseUrl = Field(
+        None, description="Mirror to download binaries from (releases layout). Default: no downloads."
+    )
+
+    heartbeat_seconds: float = Field(5.0, gt=0, le=300, description="How often a worker says that a job is alive.")
+    lost_after_seconds: float = Field(
+        30.0, gt=0, le=3600, description="Silence after which a job's worker is given up."
+    )
+    reconcile_seconds: float = Field(
+        3.0, gt=0, le=300, description="How often everything is looked at again, whatever messages were lost."
+    )
+    poll_seconds: float = Field(
+        600.0,
+        ge=0,
+        le=86400,
+        description="How often open pulls are looked up at the forge in case a webhook never came; 0 never does.",
+    )
+    job_timeout_seconds: int = Field(3600, ge=10, le=7 * 86400, description="Longest time for one plan or apply.")
+    stop_grace_seconds: float = Field(
+        60.0,
+        ge=0,
+        le=3600,
+        description="On SIGTERM: how long running jobs may finish before they are interrupted.",
+    )
+    webhook_max_bytes: int = Field(25 * 1024 * 1024, ge=1024, description="Largest webhook body accepted.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severity that is logged."
+    )
+    log_format: Literal["text", "json"] = Field("text", description="`json` writes one object a line.")
+
+    @property
+    def one_box(self) -> bool:
+        """Say whether workers run inside the server."""
+        return self.broker_url.startswith("memory:")
+
+    @property
+    def word(self) -> str:
+        """The trigger word used in answers."""
+        return self.command_name[0]
+
+    @property
+    def status_prefix(self) -> str:
+        """What commit statuses begin with."""
+        return self.status_name or self.word
+
+    @property
+    def public_url(self) -> str:
+        """What links begin with."""
+        host = "127.0.0.1" if self.host == "0.0.0.0" else self.host  # noqa: S104  (a comparison)
+        return self.url or f"http://{host}:{self.port}"
+
+
+SECRETS = frozenset(
+    name
+    for name, field in Settings.model_fields.items()
+    if "SecretStr" in str(field.annotation) or name in {"api_tokens", "database_url", "broker_url"}
+)
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """Read settings from environment variables.
+
+    Raises:
+        SettingsMistaken: with every mistake, each naming the variable, what was wrong and what was expected.
+    """
+    mistakes: list[str] = []
+    values: dict[str, Any] = {}
+    for variable, value in sorted(environ.items()):
+        if not variable.startswith(PREFIX) or value == "":
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name in Settings.model_fields:
+            values[name] = value
+        elif name.removesuffix("_file") in Settings.model_fields:
+            _read_file(variable, name.removesuffix("_file"), value, environ, values, mistakes)
+        else:
+            mistakes.append(_unknown(variable))
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        mistakes += [_explain(item) for item in error.errors(include_url=False, include_input=False)]
+        raise SettingsMistaken(mistakes) from None
+    mistakes += _missing(settings)
+    if mistakes:
+        raise SettingsMistaken(mistakes)
+    return settings.model_copy(update={"data_dir": settings.data_dir.expanduser().absolute()})
+
+
+def _read_file(  # noqa: PLR0917  (one caller; the accumulators are its own)
+    variable: str,
+    name: str,
+    path: str,
+    environ: Mapping[str, str],
+    values: dict[str, Any],
+    mistakes: list[str],
+) -> None:
+    plain = f"{PREFIX}{name.upper()}"
+    if environ.get(plain):
+        mistakes.append(f"{variable}: {plain} is set as well; set one of the two")
+        return
+    try:
+        values[name] = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        mistakes.append(f"{variable}: cannot read {path}: {error}")
+
+
+def _unknown(variable: str) -> str:
+    known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    close = difflib.get_close_matches(variable, known, n=1)
+    hint = f"; did you mean {close[0]}?" if close else "; `thera check-config` lists what can be set"
+    return f"{variable}: there is no such setting{hint}"
+
+
+def _explain(item: Any) -> str:
+    message = str(item["msg"]).removeprefix("Value error, ")
+    return f"{PREFIX}{str(item['loc'][0]).upper()}: {message[0].lower()}{message[1:]}"
+
+
+def _missing(settings: Settings) -> list[str]:
+    mistakes = []
+    if settings.github_token and not settings.github_webhook_secret:
+        mistakes.append(
+            "THERA_GITHUB_WEBHOOK_SECRET: required with THERA_GITHUB_TOKEN, so that nobody else can send events"
+        )
+    mistakes += [
+        f"THERA_API_TOKENS: token {place} is shorter than 16 characters"
+        for place, token in enumerate(settings.api_tokens, start=1)
+        if len(token) < 16  # noqa: PLR2004  (explained by the message)
+    ]
+    return mistakes
+
+
+def server_mistakes(settings: Settings) -> list[str]:
+    """Say what a server process lacks; a worker needs less."""
+    mistakes = []
+    if not settings.repo_allowlist:
+        mistakes.append(
+            "THERA_REPO_ALLOWLIST: required; list the repositories that may use this server, e.g. github.com/acme/*"
+        )
+    if not settings.github_token:
+        mistakes.append("THERA_GITHUB_TOKEN: required; no forge is configured")
+    if not settings.one_box:
+        mistakes += [
+            f"{PREFIX}{name.upper()}: required when THERA_BROKER_URL is set, and the same on every server"
+            for name in ("secret_key", "worker_token", "web_password")
+            if getattr(settings, name) is None
+        ]
+        if settings.database_url is None:
+            mistakes.append("THERA_DATABASE_URL: required when THERA_BROKER_URL is set; servers share one PostgreSQL")
+    return mistakes
+
+
+def worker_mistakes(settings: Settings) -> list[str]:
+    """Say what a separate worker process lacks."""
+    mistakes = []
+    if settings.one_box:
+        mistakes.append("THERA_BROKER_URL: required for a separate worker, e.g. redis://redis:6379/0")
+    mistakes += [
+        f"{PREFIX}{name.upper()}: required for a separate worker"
+        for name in ("server_url", "worker_token")
+        if getattr(settings, name) is None
+    ]
+    return mistakes
+
+
+def describe(settings: Settings) -> list[tuple[str, str]]:
+    """List what is in force, secrets masked, as (variable, value)."""
+    rows = []
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        shown = "" if value is None or value == () else str(value)
+        if name in SECRETS and shown:
+            shown = re.sub(r"//[^/@]*@", "//****@", shown) if name.endswith("_url") else "****"
+        elif isinstance(value, tuple):
+            shown = ",".join(value)
+        rows.append((f"{PREFIX}{name.upper()}", shown))
+    return rows

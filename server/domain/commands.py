@@ -1,0 +1,96 @@
+"""What people ask for."""
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from workers.protocol.jobs import ProjectKey
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Which projects a command means; empty means all that it can mean."""
+
+    dir: str | None = None
+    workspace: str | None = None
+    project: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Say whether nobody narrowed the command down."""
+        return self.dir is None and self.workspace is None and self.project is None
+
+    def covers(self, key: ProjectKey) -> bool:
+        """Say whether the project is meant. A given directory without workspace means `default`."""
+        if self.project is not None:
+            return key.name == self.project
+        if self.is_empty:
+            return True
+        return key.dir == (self.dir or ".") and key.workspace == (self.workspace or "default")
+
+    @property
+    def flags(self) -> str:
+        """Spell the target as it is typed."""
+        parts = []
+        if self.project is not None:
+            parts.append(f"-p {self.project}")
+        if self.dir is not None:
+            parts.append(f'-d "{self.dir}"' if " " in self.dir else f"-d {self.dir}")
+        if self.workspace is not None:
+            parts.append(f"-w {self.workspace}")
+        return " ".join(parts)
+
+
+class CommandKind(StrEnum):
+    """The word that people type."""
+
+    PLAN = "plan"
+    APPLY = "apply"
+    UNLOCK = "unlock"
+    CANCEL = "cancel"
+    VERSION = "version"
+    HELP = "help"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """One command. `topic` is only for help: the command somebody asked about.
+
+    `only` narrows a command that Thera gives itself to certain projects; nobody can type it.
+    """
+
+    kind: CommandKind
+    target: Target = field(default_factory=Target)
+    extra_args: tuple[str, ...] = ()
+    verbose: bool = False
+    topic: str | None = None
+    only: tuple[ProjectKey, ...] = ()
+
+    def aimed_at(self, key: ProjectKey) -> "Command":
+        """Narrow the command to one project."""
+        return replace(self, target=target_of(key))
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """Something addressed to us that we cannot understand; `answer` is Markdown for its author."""
+
+    answer: str
+
+
+@dataclass(frozen=True)
+class NotForUs:
+    """A comment that is nobody's command."""
+
+
+Utterance = Command | Mistake | NotForUs
+
+
+def target_of(key: ProjectKey) -> Target:
+    """Say how one types this project, in the shortest clear form."""
+    if key.name:
+        return Target(project=key.name)
+    if key.dir == "." and key.workspace != "default":
+        return Target(workspace=key.workspace)
+    if key.workspace == "default":
+        return Target(dir=key.dir)
+    return Target(dir=key.dir, workspace=key.workspace)

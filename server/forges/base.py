@@ -1,0 +1,131 @@
+"""What Thera asks of a forge, whichever it is."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Protocol
+
+from server.domain.pull import Pull
+from server.domain.refs import PullRef, RepoRef
+from server.domain.requirements import PullFacts
+
+
+class StatusState(StrEnum):
+    """A commit status; an adapter maps it to its forge's words."""
+
+    PENDING = "pending"
+    SUCCESS = "success"
+    FAILURE = "failure"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommitStatus:
+    """One named status on a commit. `context` is `thera/plan` or `thera/plan: dir/workspace`."""
+
+    context: str
+    state: StatusState
+    description: str
+    url: str
+
+
+class Permission(IntEnum):
+    """What a person may do with a repository; ordered."""
+
+    NONE = 0
+    READ = 1
+    WRITE = 2
+    ADMIN = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credential:
+    """How git gets at a repository over HTTP."""
+
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comment:
+    """A comment as the forge holds it."""
+
+    id: str
+    author: str
+    body: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capabilities:
+    """What a forge can do, as data: features are asked for here, never by the forge's name.
+
+    `comment_limit` is in characters of Markdown source. `pull_mark` is what stands before a number.
+    """
+
+    comment_limit: int
+    can_edit_comments: bool = True
+    can_react: bool = True
+    can_fold: bool = True
+    can_minimize: bool = False
+    has_checks: bool = False
+    has_drafts: bool = True
+    pull_mark: str = "#"
+
+
+class Forge(Protocol):
+    """One forge with one set of credentials.
+
+    Every method raises `TryLater` when the forge does not answer or wants us to slow down, `Refused` when
+    it forbids, and `UserMistake` when a named thing does not exist; never an SDK's own error.
+    """
+
+    @property
+    def host(self) -> str:
+        """The host name that repositories are spelled with (`github.com`)."""
+
+    @property
+    def login(self) -> str:
+        """The account that Thera writes as; its own comments are never commands."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this forge can do."""
+
+    def get_pull(self, ref: PullRef) -> Pull:
+        """Read a pull request as it is now."""
+
+    def open_pulls(self, repo: RepoRef) -> Iterable[Pull]:
+        """Read every open pull of a repository."""
+
+    def pull_facts(self, pull: Pull, *, own_statuses: str) -> PullFacts:
+        """Judge approval, mergeability and divergence now.
+
+        Mergeable means mergeable but for statuses whose context starts with `own_statuses`; unknown is
+        looked at again for a few seconds and then is not "yes".
+        """
+
+    def permission(self, repo: RepoRef, user: str) -> Permission:
+        """Say what a person may do there."""
+
+    def post_comment(self, pull: PullRef, body: str) -> str:
+        """Write a comment and give its id. Never repeated by the adapter: the publisher looks first."""
+
+    def edit_comment(self, pull: PullRef, comment_id: str, body: str) -> None:
+        """Replace a comment's text."""
+
+    def find_comment(self, pull: PullRef, marker: str) -> str | None:
+        """Find our own comment that contains the marker, newest first."""
+
+    def comments_since(self, repo: RepoRef, since: datetime) -> Iterable[tuple[PullRef, Comment]]:
+        """Read comments on pulls of a repository that were written after a moment."""
+
+    def react(self, pull: PullRef, comment_id: str, emoji: str) -> None:
+        """Put a reaction (`eyes`) on a comment; repeating it is harmless."""
+
+    def set_status(self, repo: RepoRef, sha: str, status: CommitStatus) -> None:
+        """Set one commit status."""
+
+    def credential(self, repo: RepoRef) -> Credential:
+        """Give a credential that can fetch the repository, valid for at least some minutes."""

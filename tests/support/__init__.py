@@ -1,0 +1,1 @@
+"""Real code that stands in for, starts, or watches the outside world; nothing here knows a test."""
