@@ -44,6 +44,7 @@ class ProjectView:
     url: str = ""
     seconds: float | None = None
     terraform: str = ""
+    completed: tuple[str, ...] = ()  # addresses that an apply is known to have finished
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,8 @@ class RunView:
     """One run as its comment tells it.
 
     `done` of `total` counts closed jobs. `problems` are source files that do not parse. `remaining` are
-    the pull's other projects, as keys with their status, for the line on what to type next.
+    the pull's other projects, as keys with their status, for the line on what to type next. `failure` is
+    what went wrong before there were projects.
     """
 
     run_id: str
@@ -73,3 +75,5 @@ class RunView:
     remaining: tuple[tuple[ProjectKey, ProjectStatus], ...] = ()
     versions: tuple[str, ...] = ()
     queue_note: str = ""
+    failure: Failure | None = None
+    pull_mark: str = "#"

@@ -240,7 +240,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     return settings.model_copy(update={"data_dir": settings.data_dir.expanduser().absolute()})
 
 
-def _read_file(  # noqa: PLR0917  (one caller; the accumulators are its own)
+def _read_file(
     variable: str,
     name: str,
     path: str,

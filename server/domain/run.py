@@ -37,6 +37,11 @@ class Trigger(StrEnum):
     QUEUE = "queue"  # a lock it waited for became free
     STALE = "stale"  # another pull's apply made its plan stale
 
+    @property
+    def is_automatic(self) -> bool:
+        """Say whether nobody asked for it in words."""
+        return self not in (Trigger.COMMENT, Trigger.API)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Run:

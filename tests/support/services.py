@@ -74,11 +74,7 @@ def _postgres() -> Path | None:
     on_path = _on_path("postgres")
     folders = [*([on_path.resolve().parent] if on_path else []), *debian]
     return next(
-        (
-            folder / "postgres"
-            for folder in folders
-            if (folder / "postgres").exists() and (folder / "initdb").exists()
-        ),
+        (folder / "postgres" for folder in folders if (folder / "postgres").exists() and (folder / "initdb").exists()),
         None,
     )
 
@@ -315,7 +311,5 @@ def _unprivileged_user() -> str | None:
         return None
     known = {entry.pw_name for entry in pwd.getpwall()}
     found = next((name for name in ("postgres", "nobody") if name in known), None)
-    assert found is not None, (
-        "PostgreSQL refuses to run as root, and there is no user postgres or nobody here"
-    )
+    assert found is not None, "PostgreSQL refuses to run as root, and there is no user postgres or nobody here"
     return found

@@ -153,9 +153,7 @@ def _launcher(tls: Path) -> str:
     A shell in between, not a `#!` line with the interpreter: such a line can hold neither a long
     path nor a space. `-I -S` keeps PYTHONPATH and .pth files out, which also saves time.
     """
-    folders = list(
-        dict.fromkeys(str(folder) for name in ("tf", "grpc", "msgpack") for folder in _homes(name))
-    )
+    folders = list(dict.fromkeys(str(folder) for name in ("tf", "grpc", "msgpack") for folder in _homes(name)))
     code = (
         f"import sys; sys.path[:0] = {[*folders, str(_REPOSITORY)]!r}; "
         f"from tests.support.lab_provider.serve import main; main({str(tls)!r})"
@@ -189,7 +187,5 @@ def _write_certificate(folder: Path) -> None:
     secret = folder / "key.pem"
     secret.touch(mode=0o600)
     secret.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )

@@ -1,0 +1,60 @@
+# `make` alone lists what there is. Everything happens in .venv; nothing is installed elsewhere.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup test test-fast lint demo bench lock docs
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+ARGS ?=
+
+help: ## list the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: $(READY) ## make .venv, or bring it up to date
+
+# Run again only when something that is installed has changed.
+$(READY): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { echo "Thera needs Python 3.11 or newer as '$(PYTHON)'; try: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+	  || { echo "Python's venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@test -x $(BIN)/python || { echo "Making .venv"; $(PYTHON) -m venv .venv; }
+	@echo "Installing what requirements/dev.txt pins"
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-input --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-input --no-deps --no-build-isolation -e .
+	@touch $@
+
+test: lint ## set up, check and test everything
+	$(BIN)/pytest $(ARGS)
+
+test-fast: setup ## only the tests that take less than ten seconds and need no services
+	$(BIN)/pytest -q -m "not slow and not postgres and not redis and not terraform and not browser" $(ARGS)
+
+lint: setup ## format, lint, import rules, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+demo: setup ## a forge, a server and pull requests on this machine, to look at
+	@$(BIN)/python -m sandbox.demo $(ARGS)
+
+bench: setup ## measure
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+docs: setup ## write the generated pages of docs/ anew
+	$(BIN)/python -m server.config.reference > docs/reference/settings.md.new
+	mv docs/reference/settings.md.new docs/reference/settings.md
+
+# Whatever this machine's pip is told about other indexes stays out of the locks, and no place is named in them.
+COMPILE = PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= PIP_EXTRA_INDEX_URL= CUSTOM_COMPILE_COMMAND="make lock" \
+  $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-options \
+  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+lock: setup ## pin the newest versions (ARGS=--upgrade) or what pyproject.toml newly asks for
+	$(COMPILE) $(ARGS) -o requirements/runtime.txt pyproject.toml
+	$(COMPILE) $(ARGS) -c requirements/runtime.txt -o requirements/dev.txt --extra dev pyproject.toml requirements/build.in
+	$(COMPILE) $(ARGS) -c requirements/dev.txt -o requirements/build.txt requirements/build.in

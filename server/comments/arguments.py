@@ -1,0 +1,138 @@
+"""The words after a command into its target, by the table of options."""
+
+import posixpath
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from server.comments import mistakes
+from server.comments.grammar import TERRAFORM_FLAGS, Form, Option
+from server.domain.commands import Command, Target
+from server.domain.errors import UserMistake
+
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+@dataclass
+class _Reading:
+    """What has been understood so far; `left` is consumed from the front."""
+
+    form: Form
+    word: str
+    left: list[str]
+    values: dict[str, str] = field(default_factory=dict)
+
+    def wrong(self, complain: Callable[..., str], *facts: object) -> UserMistake:
+        return UserMistake(complain(*facts, self.form, self.word))
+
+
+def read(form: Form, arguments: Sequence[str], *, word: str, blocked: Sequence[str]) -> Command:
+    """Understand the arguments of a command.
+
+    Raises:
+        UserMistake: they make no sense; the message is the answer.
+    """
+    reading = _Reading(form, word, list(arguments))
+    extra: tuple[str, ...] = ()
+    while reading.left:
+        argument = reading.left.pop(0)
+        if not form.options:
+            raise reading.wrong(mistakes.takes_nothing, argument)
+        if argument == "--":
+            extra = _extra(form, tuple(reading.left), blocked)
+            break
+        _take(reading, argument)
+    values = reading.values
+    if "project" in values and ("dir" in values or "workspace" in values):
+        raise reading.wrong(mistakes.two_targets)
+    target = Target(dir=values.get("dir"), workspace=values.get("workspace"), project=values.get("project"))
+    return Command(kind=form.kind, target=target, extra_args=extra, verbose="verbose" in values)
+
+
+def _take(reading: _Reading, argument: str) -> None:
+    name, equals, attached = argument.partition("=")
+    if name in {f"-{option.name}" for option in reading.form.options}:
+        raise reading.wrong(mistakes.unknown_argument, argument)
+    if name.startswith("-") and name.lstrip("-") in TERRAFORM_FLAGS:
+        raise reading.wrong(mistakes.belongs_after_dashes, argument)
+    option = _find(reading.form.options, argument)
+    if option is None:
+        raise reading.wrong(mistakes.unknown_argument, argument)
+    if option.name in reading.values:
+        raise reading.wrong(mistakes.given_twice, option)
+    if option.value is None:
+        if equals:
+            raise reading.wrong(mistakes.needless_value, option)
+        reading.values[option.name] = "yes"
+        return
+    if name not in (option.long, option.short):  # -dprod
+        name, attached = argument[:2], argument[2:]
+    elif not equals:
+        attached = _next_value(reading)
+    if not attached:
+        raise reading.wrong(mistakes.missing_value, name, option)
+    reading.values[option.name] = _checked(reading, option, attached)
+
+
+def _find(options: Sequence[Option], argument: str) -> Option | None:
+    name = argument.partition("=")[0]
+    for option in options:
+        if name in (option.long, option.short) or (option.short and argument[:2] == option.short):
+            return option
+    return None
+
+
+def _next_value(reading: _Reading) -> str:
+    if not reading.left or reading.left[0].startswith("-"):
+        return ""
+    return reading.left.pop(0)
+
+
+def _checked(reading: _Reading, option: Option, value: str) -> str:
+    rule = _RULES[option.name](value)
+    if rule:
+        raise reading.wrong(mistakes.bad_value, option, value, rule)
+    return posixpath.normpath(value.lstrip("/") or ".") if option.name == "dir" else value
+
+
+def _broken_by_dir(value: str) -> str | None:
+    if ".." in value.split("/"):
+        return "it is relative to the repository's root, and `..` is not allowed"
+    if re.search(r"[*?\[\]]", value):
+        return "a pattern cannot be given; name one directory, or leave it out for all"
+    return "it contains characters that cannot be seen" if _UNSEEN.search(value) else None
+
+
+def broken_by_workspace(value: str) -> str | None:
+    """Say which rule for workspace names is broken, if any."""
+    checks = (
+        ("/" in value or "\\" in value, "a workspace has no slashes"),
+        (".." in value or value == ".", "a workspace is not a path"),
+        (value.startswith(("-", "~")), "a workspace does not start with `-` or `~`"),
+        ("$" in value, "a workspace contains no `$`"),
+        (bool(re.search(r"\s", value) or _UNSEEN.search(value)), "a workspace contains no white space"),
+    )
+    return next((rule for is_broken, rule in checks if is_broken), None)
+
+
+def _broken_by_project(value: str) -> str | None:
+    is_broken = re.search(r"\s", value) or _UNSEEN.search(value)
+    return "a project's name contains no white space" if is_broken else None
+
+
+_RULES: Mapping[str, Callable[[str], str | None]] = {
+    "dir": _broken_by_dir,
+    "workspace": broken_by_workspace,
+    "project": _broken_by_project,
+}
+
+
+def _extra(form: Form, items: tuple[str, ...], blocked: Sequence[str]) -> tuple[str, ...]:
+    for item in items:
+        if any(item == entry or item.startswith(f"{entry}=") for entry in blocked):
+            raise UserMistake(mistakes.blocked_extra(item, "it would change where or with what Terraform runs"))
+        name = "-" + item.partition("=")[0].lstrip("-")
+        if item.startswith("-") and name in form.refused_extra:
+            why = "what is applied is the plan that was reviewed; give it to `plan`"
+            raise UserMistake(mistakes.blocked_extra(item, why))
+    return items

@@ -1,0 +1,121 @@
+"""A comment's text into a command, a mistake, or nothing of ours. Never raises, on any text."""
+
+import re
+import shlex
+from collections.abc import Sequence
+
+from server.comments import mistakes
+from server.comments.arguments import read
+from server.comments.grammar import BARE, BLOCKED_EXTRA_ARGS, FORMS, HELP_WORDS, TOOLS
+from server.domain.commands import Command, CommandKind, Mistake, NotForUs, Utterance
+from server.domain.errors import UserMistake
+
+_INVISIBLE = str.maketrans("", "", "\u200b\u2060\ufeff")
+_INLINE_CODE = re.compile(r"(`+)(?!`)(.*[^`])\1")
+_SHORTEST_WORD_WORTH_GUESSING = 4
+
+
+def parse(
+    body: str, *, words: Sequence[str], login: str, blocked_extra_args: Sequence[str] = BLOCKED_EXTRA_ARGS
+) -> Utterance:
+    """Understand a comment.
+
+    A command is the comment's only line. It starts with one of `words`, with `@login`, or with a slash
+    (`/plan`), or is one bare word (`plan`). Everything else, quotes and fences included, is conversation.
+    """
+    line = _only_line(body)
+    if not line:
+        return NotForUs()
+    names = [word.lower() for word in words] or ["thera"]
+    typed, rest = (*line.split(maxsplit=1), "")[:2]
+    word = typed.lower()
+    if word in names or (login and word == f"@{login.lower()}"):
+        return _addressed(rest, word=word if word in names else names[0], blocked=blocked_extra_args)
+    if word.removeprefix("/") in BARE:
+        return _bare(word, rest, name=names[0], blocked=blocked_extra_args)
+    if _is_meant_for_us(word, rest, names):
+        near = min(names, key=lambda name: edit_distance(word, name))
+        return Mistake(mistakes.other_word(line, typed, near))
+    return NotForUs()
+
+
+def _only_line(body: str) -> str | None:
+    """Give the comment's single line, freed of inline code marks; None if there are more or it is a fence."""
+    lines = body.translate(_INVISIBLE).strip().splitlines()
+    if len(lines) != 1:
+        return None
+    line = re.sub(r"\s", " ", lines[0])
+    if line.startswith("`"):
+        inline = _INLINE_CODE.fullmatch(line)
+        return inline[2].strip() if inline else None
+    return line
+
+
+def _bare(word: str, rest: str, *, name: str, blocked: Sequence[str]) -> Utterance:
+    verb = word.removeprefix("/")
+    said = _addressed(f"{verb} {rest}", word=name, blocked=blocked)
+    if word.startswith("/") or not rest:
+        return said
+    if isinstance(said, Command) and rest.startswith("-"):
+        return Mistake(mistakes.bare_with_arguments(f"{verb} {rest}", name))
+    return NotForUs()
+
+
+def _addressed(rest: str, *, word: str, blocked: Sequence[str]) -> Utterance:
+    try:
+        tokens = shlex.split(rest)
+    except ValueError as error:
+        return Mistake(mistakes.unreadable(rest, str(error)))
+    if not tokens:
+        return Command(kind=CommandKind.HELP)
+    verb, arguments = tokens[0].lower(), tokens[1:]
+    if verb in HELP_WORDS:
+        return _help(arguments, word=word)
+    if verb not in FORMS:
+        return Mistake(mistakes.unknown_command(verb, word))
+    return _with_arguments(verb, arguments, word=word, blocked=blocked)
+
+
+def _with_arguments(verb: str, arguments: Sequence[str], *, word: str, blocked: Sequence[str]) -> Utterance:
+    ours = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    if "-h" in ours or "--help" in ours:
+        return Command(kind=CommandKind.HELP, topic=verb)
+    try:
+        return read(FORMS[verb], arguments, word=word, blocked=blocked)
+    except UserMistake as mistake:
+        return Mistake(str(mistake))
+
+
+def _help(arguments: Sequence[str], *, word: str) -> Utterance:
+    topic = arguments[0].lower() if arguments else None
+    if topic is None or topic in FORMS:
+        return Command(kind=CommandKind.HELP, topic=topic)
+    return Mistake(mistakes.unknown_command(topic, word))
+
+
+def _is_meant_for_us(word: str, rest: str, names: Sequence[str]) -> bool:
+    """Tell `terraform plan` and `teher plan -d x` from conversation (`terraform plan takes long`)."""
+    verb, _, more = rest.partition(" ")
+    if verb.lower() not in FORMS or (more and not more.lstrip().startswith("-")):
+        return False
+    return word in TOOLS or any(_is_near(word, name) for name in names)
+
+
+def _is_near(word: str, name: str) -> bool:
+    if len(name) < _SHORTEST_WORD_WORTH_GUESSING or abs(len(word) - len(name)) > 1:
+        return False  # "the plan" is English
+    return edit_distance(word, name) <= 2  # noqa: PLR2004  (two slips of the finger)
+
+
+def edit_distance(one: str, other: str) -> int:
+    """Count insertions, deletions, replacements and swaps of neighbours between two words."""
+    rows = [list(range(len(other) + 1))]
+    for i, left in enumerate(one, start=1):
+        above, row = rows[-1], [i]
+        for j, right in enumerate(other, start=1):
+            cost = min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (left != right))
+            if i > 1 and j > 1 and left == other[j - 2] and one[i - 2] == right:
+                cost = min(cost, rows[-2][j - 2] + 1)
+            row.append(cost)
+        rows.append(row)
+    return rows[-1][-1]

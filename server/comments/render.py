@@ -1,0 +1,157 @@
+"""A run's comment, in any state of the run and never longer than its forge allows."""
+
+import functools
+from collections.abc import Callable, Sequence
+
+from server.comments.answers import (
+    render_closed,
+    render_help,
+    render_lock_freed,
+    render_mistake,
+    render_refused,
+    render_unlocked,
+    render_version,
+)
+from server.comments.fit import SEPARATOR, choose_details, fits, how_many_fit
+from server.comments.format import Markdown, amount, code, join, link, paragraphs
+from server.comments.headline import headline
+from server.comments.marker import find_marker, marker_for, parse_marker, run_marker, stamped
+from server.comments.next_steps import render_next_steps
+from server.comments.section import Detail, diagnostic_line, render_failure, render_section
+from server.comments.table import quiet, ranked, render_table, rows
+from server.comments.templating import fill, fold
+from server.comments.view import ProjectView, RunView
+from server.domain.commands import CommandKind
+from server.domain.run import RunState
+
+__all__ = [
+    "find_marker",
+    "marker_for",
+    "parse_marker",
+    "render_closed",
+    "render_help",
+    "render_lock_freed",
+    "render_mistake",
+    "render_refused",
+    "render_run",
+    "render_unlocked",
+    "render_version",
+    "stamped",
+]
+
+SMALLEST_LIMIT = 1000
+PROBLEMS_SHOWN = 20
+QUIET_SHOWN = 300
+
+
+def render_run(view: RunView, *, limit: int, can_fold: bool = True, key: str = "") -> str:
+    """Write the comment; `key` is what `marker_for` makes its short mark of, if it is to have one.
+
+    What has to go first when room is short: Terraform's text, attributes, reasons, lists of resources
+    (of the biggest project first), then the quiet projects, the table's end, and what machines read.
+    """
+    if limit < SMALLEST_LIMIT:
+        raise ValueError(f"a comment needs room for {SMALLEST_LIMIT} characters, not {limit}")
+    mark = marker_for(key) if key else ""
+    machine = run_marker(view, limit=limit // 4)
+    head = _Head(view, can_fold=can_fold)
+    tail = [render_next_steps(view, can_fold=can_fold), f"{machine}\n{mark}".rstrip()]
+    lines = rows(view)
+
+    room = limit - _length([*head.blocks(), *tail])
+    table = render_table(view, lines, 0)
+    if room < len(table) + SEPARATOR:
+        return _without_sections(view, head, lines, tail, mark, limit=limit)
+    sections = _sections(view, room=room - len(table) - SEPARATOR, can_fold=can_fold)
+    return _together([*head.blocks(table), *sections, *tail])
+
+
+class _Head:
+    """What stands above the projects, and can be cut short."""
+
+    def __init__(self, view: RunView, *, can_fold: bool) -> None:
+        self.title = headline(view)
+        self._note = join([part for part in (paragraphs(view.note), paragraphs(view.queue_note)) if part], "\n\n")
+        self._versions = render_version(view.versions) if view.command.kind is CommandKind.VERSION else ""
+        self._failure = render_failure(view.failure, can_fold=can_fold) if view.failure else ""
+        self._problems = _problems(view)
+        self._quiet = _quiet(view, can_fold=can_fold)
+        self.quiet_in_short = _quiet_in_short(view)
+
+    def blocks(self, table: str = "") -> list[str]:
+        return [self.title, self._note, self._versions, self._problems, self._failure, table, self._quiet]
+
+
+def _problems(view: RunView) -> Markdown:
+    if not view.problems:
+        return Markdown("")
+    shown = tuple(diagnostic_line(problem) for problem in view.problems[:PROBLEMS_SHOWN])
+    return fill("problems", lines=shown, left_out=len(view.problems) - len(shown))
+
+
+def _quiet(view: RunView, *, can_fold: bool) -> Markdown:
+    calm = quiet(view)
+    if not calm:
+        return Markdown("")
+    summary = _quiet_in_short(view)
+    names = [code(project.key.label) for project in calm[:QUIET_SHOWN]]
+    if len(calm) > QUIET_SHOWN:
+        names.append(Markdown(f"… {len(calm) - QUIET_SHOWN} more"))
+    return fold(summary, join(names), can_fold=can_fold) if can_fold else summary
+
+
+def _quiet_in_short(view: RunView) -> Markdown:
+    calm = quiet(view)
+    return Markdown(f"{amount(len(calm), 'project')} without changes" if calm else "")
+
+
+def _sections(view: RunView, *, room: int, can_fold: bool) -> list[str]:
+    if view.state is not RunState.DONE:
+        return []
+    shortened = Markdown(f"_Shortened to fit; everything is on {link('the page of this run', view.url)}._")
+    projects = ranked(view.projects)
+    writers = [_writer(project, view, can_fold=can_fold) for project in projects]
+    sizes = [_measured(write, project, room) for write, project in zip(writers, projects, strict=True)]
+    if fits(sizes, room=room):
+        return [write(Detail.FULL) for write in writers]
+    if room < _length([shortened]):
+        return []
+    chosen = choose_details(sizes, room=room - len(shortened) - SEPARATOR)
+    return [*(write(detail) for write, detail in zip(writers, chosen, strict=True)), shortened]
+
+
+def _writer(project: ProjectView, view: RunView, *, can_fold: bool) -> Callable[[Detail], str]:
+    return functools.cache(functools.partial(render_section, project, view, can_fold=can_fold))
+
+
+def _measured(write: Callable[[Detail], str], project: ProjectView, room: int) -> Callable[[Detail], int]:
+    def size(detail: Detail) -> int:
+        is_hopeless = detail is Detail.FULL and len(project.text) > room  # megabytes need no rendering
+        return len(project.text) if is_hopeless else len(write(detail))
+
+    return size
+
+
+def _without_sections(
+    view: RunView, head: _Head, lines: Sequence[Markdown], tail: Sequence[str], mark: str, *, limit: int
+) -> str:
+    """Keep the first line, as much of the table as fits, what to type next, and the marks."""
+    more = Markdown(f"There is more on {link('the page of this run', view.url)}." if view.url else "")
+    rest = [head.quiet_in_short, more, *tail]
+    frame = render_table(view, (), len(lines))
+    for blocks in ([*head.blocks()[:-2], *rest], [head.title, *rest], [head.title, *rest[:-1], mark]):
+        room = limit - _length([*blocks, frame])
+        shown = how_many_fit(lines, room=room)
+        if room >= 0 and (shown or not lines):
+            table = render_table(view, lines[:shown], len(lines) - shown)
+            return _together([*blocks[:1], *blocks[1:-2], table, *blocks[-2:]])
+    without_table = [head.title, more, tail[0], mark]
+    return _together(without_table if _length(without_table) <= limit else [head.title, mark])
+
+
+def _length(blocks: Sequence[str]) -> int:
+    return sum(len(block) + SEPARATOR for block in blocks if block)
+
+
+def _together(blocks: Sequence[str]) -> str:
+    return "\n\n".join(block for block in blocks if block)

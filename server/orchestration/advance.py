@@ -1,0 +1,109 @@
+"""The one place that moves a run on. Call it with the run's row locked; call it as often as you like."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from server.config.loading import ConfigMistaken
+from server.domain.errors import UserMistake
+from server.domain.job import Job, JobState
+from server.domain.progress import Finish, Release, Wait, decide
+from server.domain.project import ProjectStatus
+from server.domain.pull import Pull
+from server.domain.run import Run, RunOutcome, RunState
+from server.orchestration import effects
+from server.orchestration.context import Context
+from server.orchestration.messages import say_run
+from server.orchestration.select import select
+from server.orchestration.standing import show_standing
+from server.store.bells import Bell, BellKind
+from server.store.unit_of_work import UnitOfWork
+from workers.protocol.codec import from_data
+from workers.protocol.jobs import Phase
+from workers.protocol.results import DiscoverFacts, Report
+
+
+def advance(ctx: Context, uow: UnitOfWork, run: Run, *, now: datetime) -> Run:
+    """Do what the rows say comes next, and have it said on the forge."""
+    if run.state is not RunState.OPEN:
+        return run
+    pull = uow.pulls.get(run.pull_id)
+    jobs = uow.jobs.of_run(run.id)
+    if _is_discovered(jobs):
+        try:
+            selection = select(ctx, uow, run, pull, _facts(jobs[0]), now=now)
+        except UserMistake as mistake:
+            return finish(ctx, uow, run, pull, outcome=RunOutcome.FAILED, note=_told(mistake), now=now)
+        run = replace(run, note=_joined(run.note, selection.note))
+        jobs = [*jobs, *selection.jobs]
+    match decide(jobs, stop_on_failure=_stops_on_failure(jobs)):
+        case Wait():
+            pass
+        case Release(released):
+            for job in released:
+                uow.jobs.save(job.move_to(JobState.QUEUED))
+        case Finish(succeeded, cancelled):
+            for job in cancelled:
+                uow.jobs.save(job.move_to(JobState.CANCELLED, finished_at=now))
+                effects.job_never_ran(uow, run, job, now=now)
+            return finish(ctx, uow, run, pull, outcome=_outcome(uow, run, jobs, succeeded=succeeded), now=now)
+    uow.runs.save(run)
+    uow.ring(Bell(BellKind.RELAY, ""))
+    say_run(uow, run, now=now)
+    show_standing(ctx, uow, pull, run, now=now)
+    return run
+
+
+def finish(
+    ctx: Context, uow: UnitOfWork, run: Run, pull: Pull, *, outcome: RunOutcome, note: str = "", now: datetime
+) -> Run:
+    """Close a run: its final comment, its statuses, and the next run of the pull."""
+    run = replace(run, state=RunState.DONE, outcome=outcome, note=_joined(run.note, note), finished_at=now)
+    uow.runs.save(run)
+    effects.run_finished(uow, run, pull, now=now)
+    say_run(uow, run, now=now)
+    show_standing(ctx, uow, pull, run, now=now)
+    following = uow.runs.open_of(run.pull_id)
+    if following:
+        uow.ring(Bell(BellKind.BEGIN, following[0].id))
+    return run
+
+
+def _told(mistake: UserMistake) -> str:
+    """Write a mistake for a comment: a configuration file's, one line each, with its place."""
+    if not isinstance(mistake, ConfigMistaken):
+        return str(mistake)
+    lines = [
+        f"- `{one.place}`: `{one.key}`: {one.message}" if one.key else f"- `{one.place}`: {one.message}"
+        for one in mistake.mistakes
+    ]
+    return "\n".join(lines)
+
+
+def _is_discovered(jobs: list[Job]) -> bool:
+    return len(jobs) == 1 and jobs[0].phase is Phase.DISCOVER and jobs[0].state is JobState.SUCCEEDED
+
+
+def _facts(job: Job) -> DiscoverFacts:
+    report = from_data(Report, job.report)
+    if not isinstance(report.facts, DiscoverFacts):
+        raise UserMistake("The worker reported no facts about this commit. Comment the command again.")
+    return report.facts
+
+
+def _stops_on_failure(jobs: list[Job]) -> bool:
+    return any(job.phase is Phase.APPLY for job in jobs)
+
+
+def _outcome(uow: UnitOfWork, run: Run, jobs: list[Job], *, succeeded: bool) -> RunOutcome:
+    if any(job.state is JobState.LOST for job in jobs):
+        return RunOutcome.LOST
+    if run.cancelled_by is not None and any(job.state is JobState.CANCELLED for job in jobs):
+        return RunOutcome.CANCELLED
+    rows = [row for row in uow.projects.of_pull(run.pull_id) if row.run_id == run.id]
+    if not succeeded or any(row.status is ProjectStatus.PLAN_FAILED for row in rows):
+        return RunOutcome.FAILED
+    return RunOutcome.SUCCEEDED
+
+
+def _joined(first: str, second: str) -> str:
+    return "\n\n".join(part for part in (first, second) if part)

@@ -1,0 +1,179 @@
+"""Which plans an apply may use, and why not the others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from server.domain.commands import target_of
+from server.domain.job import Job, JobState
+from server.domain.lock import LockMode, LockScope, lock_key
+from server.domain.project import CAN_APPLY, ProjectStatus, PullProject
+from server.domain.pull import Pull
+from server.domain.requirements import PullFacts, Requirement, unmet
+from server.domain.run import Run
+from server.orchestration import locks
+from server.orchestration.context import Context
+from server.orchestration.select import checkout_of, environment_of
+from server.store.ids import new_id
+from server.store.unit_of_work import UnitOfWork
+from workers.protocol.codec import from_data, to_data
+from workers.protocol.jobs import Apply, ArtifactRef, Phase, Step
+
+
+@dataclass(frozen=True)
+class Made:
+    """Apply jobs, and what is to be said of projects that got none."""
+
+    jobs: tuple[Job, ...]
+    note: str
+
+
+def apply_jobs(ctx: Context, uow: UnitOfWork, run: Run, pull: Pull, facts: PullFacts | None, *, now: datetime) -> Made:
+    """Make a job for each plan that may be applied; say of each other one why it may not.
+
+    A plan is used only for the very commit it was made of, onto the branch it was made for, while its
+    pull holds the lock, and while every requirement holds.
+    """
+    rows = [row for row in uow.projects.of_pull(pull.id) if run.command.target.covers(row.key)]
+    if not rows:
+        return Made((), _nothing_known(ctx, run))
+    ready = [row for row in rows if row.has_plan]
+    if not ready:
+        return Made((), _nothing_ready(ctx, rows))
+    jobs, refusals = [], []
+    for row in ready:
+        refusal = _refusal(ctx, uow, run, pull, row, facts, now=now)
+        if refusal is not None:
+            refusals.append(f"- `{row.key.label}`: {refusal}")
+            continue
+        jobs.append(_apply_job(ctx, run, pull, row, now=now))
+    if not jobs:
+        return Made((), "Nothing was applied.\n\n" + "\n".join(refusals))
+    jobs = _first_wave_queued(jobs)
+    for job, row in ((job, row) for job in jobs for row in ready if row.key == job.project):
+        uow.projects.save(
+            replace(row, status=ProjectStatus.APPLYING, run_id=run.id, job_id=job.id, updated_at=now, note="")
+        )
+    return Made(tuple(jobs), "Not applied:\n\n" + "\n".join(refusals) if refusals else "")
+
+
+def _nothing_known(ctx: Context, run: Run) -> str:
+    word, flags = ctx.rules.word, run.command.target.flags
+    return f"There is no plan to apply. Comment `{f'{word} plan {flags}'.strip()}` first."
+
+
+def _nothing_ready(ctx: Context, rows: Sequence[PullProject]) -> str:
+    advice = {
+        ProjectStatus.NO_CHANGES: "its plan changes nothing; there is nothing to apply",
+        ProjectStatus.APPLIED: "is applied already",
+        ProjectStatus.PLAN_FAILED: "its plan failed",
+        ProjectStatus.LOCKED: "waits for another pull request's lock and is planned by itself when its turn comes",
+        ProjectStatus.PENDING: "is still being planned",
+        ProjectStatus.APPLYING: "is being applied right now",
+        ProjectStatus.DISCARDED: "its plan was discarded",
+        ProjectStatus.STALE: "its plan went stale when another pull request was applied; a new one is being made",
+        ProjectStatus.LOST: "its last apply was interrupted; plan it again to see what it left behind",
+    }
+    lines = [f"- `{row.key.label}`: {advice.get(row.status, 'has no saved plan')}" for row in rows]
+    if all(row.status in {ProjectStatus.NO_CHANGES, ProjectStatus.APPLIED} for row in rows):
+        return "Nothing to apply.\n\n" + "\n".join(lines)
+    plans = " or ".join(f"`{ctx.rules.word} plan {target_of(row.key).flags}`" for row in rows[:3])
+    return (
+        "Nothing was applied: no saved plan is ready.\n\n" + "\n".join(lines) + f"\n\nComment {plans} for a fresh one."
+    )
+
+
+def _refusal(
+    ctx: Context,
+    uow: UnitOfWork,
+    run: Run,
+    pull: Pull,
+    row: PullProject,
+    facts: PullFacts | None,
+    *,
+    now: datetime,
+) -> str | None:
+    again = f"Comment `{ctx.rules.word} plan {target_of(row.key).flags}` for a fresh plan."
+    if row.planned_head != pull.head_sha:
+        short = (row.planned_head or "")[:7]
+        return f"the plan is of `{short}`, but the pull request is at `{pull.head_sha[:7]}` now. {again}"
+    moved = _moved_base(ctx, pull, row)
+    if moved is not None:
+        return f"{moved} {again}"
+    requirements = [Requirement(name) for name in row.config.get("apply_requirements", ())]
+    missing = unmet(requirements, facts or PullFacts(approved=False, mergeable=False, undiverged=False))
+    if missing:
+        return "; ".join(f"`{one.requirement.value}` is required, but {one.reason}: {one.remedy}" for one in missing)
+    return _lock_refusal(ctx, uow, run, pull, row, now=now) or _dependency_refusal(uow, run, row)
+
+
+def _moved_base(ctx: Context, pull: Pull, row: PullProject) -> str | None:
+    planned_onto = row.config.get("base_ref")
+    if planned_onto is not None and planned_onto != pull.base_ref:
+        return f"the plan was made for `{planned_onto}`, but the pull request goes to `{pull.base_ref}` now."
+    if ctx.policy(pull.ref.repo).checkout == "merge" and row.planned_base != pull.base_sha:
+        return f"the plan was made of a merge with `{pull.base_ref}`, which has moved on since."
+    return None
+
+
+def _lock_refusal(
+    ctx: Context, uow: UnitOfWork, run: Run, pull: Pull, row: PullProject, *, now: datetime
+) -> str | None:
+    if row.config.get("lock_mode") == LockMode.DISABLED:
+        return None
+    key = lock_key(pull.ref.repo, row.key, LockScope(row.config.get("lock_scope", LockScope.PROJECT)))
+    if row.config.get("lock_mode") == LockMode.ON_PLAN:
+        mine = next((lock for lock in uow.locks.of_pull(pull.id) if lock.key == key), None)
+        if mine is None:
+            again = f"{ctx.rules.word} plan {target_of(row.key).flags}"
+            return f"its lock was released since it was planned. Comment `{again}`."
+        return None
+    held = locks.take(uow, run, key, now=now)
+    if held.pull_id == pull.id:
+        return None
+    holder = uow.pulls.get(held.pull_id)
+    return f"#{holder.ref.number} is applying it right now. Try again when that is done."
+
+
+def _dependency_refusal(uow: UnitOfWork, run: Run, row: PullProject) -> str | None:
+    """Refuse what depends on a project that is neither applied nor about to be, in an earlier wave."""
+    named = {other.key.name: other for other in uow.projects.of_pull(run.pull_id) if other.key.name}
+    for name in row.config.get("depends_on", ()):
+        other = named.get(name)
+        if other is None or other.status in {ProjectStatus.APPLIED, ProjectStatus.NO_CHANGES}:
+            continue
+        if other.status in CAN_APPLY and run.command.target.covers(other.key) and other.wave < row.wave:
+            continue
+        return f"it depends on `{name}`, which has to be applied first."
+    return None
+
+
+def _apply_job(ctx: Context, run: Run, pull: Pull, row: PullProject, *, now: datetime) -> Job:
+    policy = ctx.policy(pull.ref.repo)
+    work = Apply(
+        checkout=checkout_of(pull, run, strategy=policy.checkout, base_sha=row.planned_base or pull.base_sha),
+        project=row.key,
+        steps=tuple(from_data(Step, step) for step in row.config.get("apply_steps", ())),
+        plan=ArtifactRef(id=row.artifact_id or "", sha256=row.artifact_sha256 or "", size=row.artifact_size),
+        plan_digest=row.plan_digest or "",
+        terraform=row.terraform,
+        extra_args=run.command.extra_args,
+        environment=environment_of(pull, run),
+    )
+    return Job(
+        id=new_id(),
+        run_id=run.id,
+        phase=Phase.APPLY,
+        project=row.key,
+        wave=row.wave,
+        state=JobState.WAITING,
+        attempt=1,
+        pool=str(row.config.get("pool", policy.worker_pool)),
+        spec=to_data(work),
+        created_at=now,
+    )
+
+
+def _first_wave_queued(jobs: Sequence[Job]) -> list[Job]:
+    first = min(job.wave for job in jobs)
+    return [job.move_to(JobState.QUEUED) if job.wave == first else job for job in jobs]

@@ -1,0 +1,143 @@
+"""A pending run whose turn has come: look at the forge once more, then make its first jobs or refuse it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from server.config.server_file import RepoPolicy
+from server.domain.commands import Command, CommandKind
+from server.domain.job import Job, JobState
+from server.domain.pull import Pull
+from server.domain.requirements import PullFacts
+from server.domain.run import Run, RunOutcome, RunState, Trigger
+from server.orchestration.advance import advance, finish
+from server.orchestration.apply import apply_jobs
+from server.orchestration.context import Context
+from server.orchestration.launch import launch
+from server.orchestration.messages import say_run
+from server.orchestration.record import lock_run
+from server.orchestration.select import checkout_of
+from server.store.bells import Bell, BellKind
+from server.store.ids import new_id
+from server.store.unit_of_work import UnitOfWork
+from workers.protocol.codec import to_data
+from workers.protocol.jobs import Discover, Phase, Version
+
+
+@dataclass(frozen=True)
+class _Fresh:
+    """What the forge says now."""
+
+    pull: Pull
+    facts: PullFacts | None
+
+
+def begin(ctx: Context, run_id: str) -> None:
+    """Begin a run if it is pending and first in its pull's line; otherwise do nothing.
+
+    Raises:
+        TryLater: the forge does not answer; the run stays pending.
+    """
+    with ctx.store.reading() as uow:
+        run = uow.runs.get(run_id)
+        if run is None or not _may_begin(uow, run):
+            return
+        pull = uow.pulls.get(run.pull_id)
+    fresh = _look(ctx, run, pull)
+    now = ctx.clock()
+    with ctx.store.transaction() as uow:
+        locked = lock_run(uow, run_id)
+        if not _may_begin(uow, locked):
+            return
+        stored = uow.pulls.upsert(fresh.pull)
+        _open(ctx, uow, locked, stored, fresh.facts, now=now)
+
+
+def _may_begin(uow: UnitOfWork, run: Run) -> bool:
+    if run.state is not RunState.PENDING:
+        return False
+    line = uow.runs.open_of(run.pull_id)
+    return bool(line) and line[0].id == run.id
+
+
+def _look(ctx: Context, run: Run, pull: Pull) -> _Fresh:
+    forge = ctx.forges.of(pull.ref.repo)
+    current = forge.get_pull(pull.ref)
+    if not _needs_facts(ctx.policy(pull.ref.repo), run.command):
+        return _Fresh(current, None)
+    return _Fresh(current, forge.pull_facts(current, own_statuses=ctx.rules.status_prefix + "/"))
+
+
+def _needs_facts(policy: RepoPolicy, command: Command) -> bool:
+    if command.kind is CommandKind.APPLY:
+        return True
+    return command.kind is CommandKind.PLAN and bool(
+        policy.plan_requirements or "plan_requirements" in policy.allowed_overrides
+    )
+
+
+def _open(ctx: Context, uow: UnitOfWork, run: Run, pull: Pull, facts: PullFacts | None, *, now: datetime) -> None:
+    moved = run.head_sha != pull.head_sha
+    run = replace(
+        run,
+        state=RunState.OPEN,
+        started_at=now,
+        base_sha=pull.base_sha,
+        forge_facts=None if facts is None else to_data(facts),
+    )
+    if not pull.is_open:
+        finish(ctx, uow, run, pull, outcome=RunOutcome.REFUSED, note="This pull request is closed.", now=now)
+        return
+    match run.command.kind:
+        case CommandKind.APPLY:
+            if moved:
+                _plan_the_new_head(uow, run, pull, now=now)
+            made = apply_jobs(ctx, uow, run, pull, facts, now=now)
+            if not made.jobs:
+                finish(ctx, uow, run, pull, outcome=RunOutcome.REFUSED, note=made.note, now=now)
+                return
+            run, jobs = replace(run, note=made.note), made.jobs
+        case CommandKind.VERSION:
+            jobs = (_job(run, Phase.VERSION, to_data(Version()), pool=ctx.policy(pull.ref.repo).worker_pool, now=now),)
+        case _:
+            # A plan is always of the newest commit, whichever was the newest when it was asked for.
+            run = replace(run, head_sha=pull.head_sha)
+            jobs = (_discover_job(ctx, run, pull, now=now),)
+    uow.runs.save(run)
+    uow.jobs.add_all(jobs)
+    uow.ring(Bell(BellKind.RELAY, ""))
+    say_run(uow, run, now=now)
+    advance(ctx, uow, run, now=now)
+
+
+def _plan_the_new_head(uow: UnitOfWork, run: Run, pull: Pull, *, now: datetime) -> None:
+    planned = any(
+        other.head_sha == pull.head_sha and other.command.kind is CommandKind.PLAN
+        for other in uow.runs.of_pull(pull.id, limit=20)
+    )
+    if not planned:
+        launch(uow, pull, Command(kind=CommandKind.PLAN), trigger=Trigger.AUTO, actor=run.actor, now=now)
+
+
+def _discover_job(ctx: Context, run: Run, pull: Pull, *, now: datetime) -> Job:
+    policy = ctx.policy(pull.ref.repo)
+    names = Discover.__dataclass_fields__["config_files"].default
+    wanted: Sequence[str] = names if policy.repo_config_file is None else (*names, policy.repo_config_file)
+    checkout = checkout_of(pull, run, strategy=policy.checkout, base_sha=pull.base_sha)
+    work = Discover(checkout=checkout, config_files=tuple(wanted))
+    return _job(run, Phase.DISCOVER, to_data(work), pool=policy.worker_pool, now=now)
+
+
+def _job(run: Run, phase: Phase, spec: dict[str, object], *, pool: str, now: datetime) -> Job:
+    return Job(
+        id=new_id(),
+        run_id=run.id,
+        phase=phase,
+        project=None,
+        wave=0,
+        state=JobState.QUEUED,
+        attempt=1,
+        pool=pool,
+        spec=spec,
+        created_at=now,
+    )

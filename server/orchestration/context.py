@@ -1,0 +1,62 @@
+"""What use cases work with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from server.artifacts.vault import PlanVault
+from server.config.server_file import RepoPolicy, ServerFile, policy_for
+from server.domain.events import Event
+from server.domain.refs import RepoRef
+from server.forges.allowlist import Allowlist
+from server.forges.registry import Forges
+from server.store.deliveries import Delivery
+from server.store.unit_of_work import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """Process settings that use cases go by."""
+
+    words: tuple[str, ...]
+    status_prefix: str
+    public_url: str
+    allow_forks: bool
+    allow_drafts: bool
+    answer_unknown_repos: bool
+    job_timeout: timedelta
+    lost_after: timedelta
+    poll_every: timedelta
+    max_attempts: int = 5
+
+    @property
+    def word(self) -> str:
+        """The trigger word used in answers."""
+        return self.words[0]
+
+    def run_url(self, run_id: str) -> str:
+        """Link to a run's page."""
+        return f"{self.public_url}/runs/{run_id}"
+
+    def job_url(self, job_id: str) -> str:
+        """Link to a job's log."""
+        return f"{self.public_url}/jobs/{job_id}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """The collaborators of every use case."""
+
+    store: Store
+    forges: Forges
+    vault: PlanVault
+    server_file: ServerFile
+    allowlist: Allowlist
+    rules: Rules
+    parse: Callable[[Delivery], Event]
+    job_token: Callable[[str, int], str]
+    clock: Callable[[], datetime]
+
+    def policy(self, repo: RepoRef) -> RepoPolicy:
+        """Say what the operator decided for a repository."""
+        return policy_for(self.server_file, repo)

@@ -1,0 +1,256 @@
+"""A stored delivery becomes whatever it asks for. The forge is asked first, then one transaction decides."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from server.comments.parser import parse
+from server.comments.render import render_help, render_mistake, render_refused
+from server.domain.commands import Command, CommandKind, Mistake, NotForUs
+from server.domain.errors import Refused, TryLater, UserMistake
+from server.domain.events import (
+    BranchPushed,
+    Change,
+    CommentPosted,
+    Event,
+    Ignored,
+    PullChanged,
+    PullClosed,
+    ReviewChanged,
+)
+from server.domain.pull import Pull
+from server.domain.run import Trigger
+from server.forges.base import Forge, Permission
+from server.orchestration import cleanup, messages
+from server.orchestration.context import Context
+from server.orchestration.launch import launch
+from server.orchestration.standing import show_planning
+from server.store.deliveries import Delivery, DeliveryState
+from server.store.unit_of_work import UnitOfWork
+
+log = structlog.get_logger()
+
+PLANNED_BY_ITSELF = frozenset({Change.OPENED, Change.REOPENED, Change.READY, Change.PUSHED, Change.RETARGETED})
+_GIVE_UP_AFTER = 12
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A comment's command, with what the forge says of the pull and of the author."""
+
+    pull: Pull
+    permission: Permission
+
+
+def handle_delivery(ctx: Context, delivery_id: str) -> None:
+    """Handle a stored delivery once; a second call finds it settled."""
+    with ctx.store.reading() as uow:
+        delivery = uow.deliveries.get(delivery_id)
+    if delivery is None or delivery.state is not DeliveryState.RECEIVED:
+        return
+    try:
+        handle_event(ctx, ctx.parse(delivery), delivery=delivery)
+    except TryLater as error:
+        _postpone(ctx, delivery, str(error), after=error.after_seconds)
+    except (UserMistake, Refused) as error:
+        _settle(ctx, delivery, DeliveryState.FAILED, str(error))
+
+
+def handle_event(ctx: Context, event: Event, *, delivery: Delivery | None) -> None:
+    """Do what an event asks for; the delivery, if it came by one, is settled in the same transaction."""
+    match event:
+        case Ignored(reason=reason):
+            _settle(ctx, delivery, DeliveryState.IGNORED, reason)
+        case ReviewChanged():
+            _settle(ctx, delivery, DeliveryState.IGNORED, "reviews are looked at when somebody applies")
+        case BranchPushed():
+            _settle(ctx, delivery, DeliveryState.IGNORED, "pushes to pulls are announced as pull request events")
+        case PullChanged():
+            _pull_changed(ctx, event, delivery)
+        case PullClosed():
+            _pull_closed(ctx, event, delivery)
+        case CommentPosted():
+            _comment_posted(ctx, event, delivery)
+
+
+def _pull_changed(ctx: Context, event: PullChanged, delivery: Delivery | None) -> None:
+    # A delivery may be late: the forge's word now is what counts, not the payload's.
+    pull = ctx.forges.of(event.pull.ref.repo).get_pull(event.pull.ref)
+    now = ctx.clock()
+    with ctx.store.transaction() as uow:
+        if not _take(uow, delivery):
+            return
+        stored = uow.pulls.upsert(pull)
+        reason = _why_not_planned(ctx, event, stored)
+        if reason is None:
+            uow.pulls.get_for_update(stored.id)
+            again = event.change in {Change.REOPENED, Change.RETARGETED}
+            reason = plan_by_itself(ctx, uow, stored, actor=event.actor, now=now, again=again)
+        _mark(uow, delivery, DeliveryState.IGNORED if reason else DeliveryState.HANDLED, reason or "planned", now=now)
+
+
+def plan_by_itself(
+    ctx: Context, uow: UnitOfWork, pull: Pull, *, actor: str, now: datetime, again: bool = False
+) -> str | None:
+    """Plan a pull's newest commit unless (but for `again`) that is under way or done; says why not."""
+    if not again and any(
+        run.trigger is Trigger.AUTO and run.head_sha == pull.head_sha for run in uow.runs.of_pull(pull.id, limit=50)
+    ):
+        return "this commit is planned already"
+    run = launch(uow, pull, Command(kind=CommandKind.PLAN), trigger=Trigger.AUTO, actor=actor, now=now)
+    cleanup.supersede(ctx, uow, pull, now=now)
+    show_planning(ctx, uow, pull, run, now=now)
+    return None
+
+
+def _why_not_planned(ctx: Context, event: PullChanged, pull: Pull) -> str | None:
+    if event.change not in PLANNED_BY_ITSELF:
+        return f"{event.change.value}: nothing to plan"
+    return why_not_ours(ctx, pull, automatic=True)
+
+
+def why_not_ours(ctx: Context, pull: Pull, *, automatic: bool) -> str | None:
+    """Say why a pull is none of our business, if it is not."""
+    if not pull.is_open:
+        return "the pull request is closed"
+    if pull.draft and automatic and not ctx.rules.allow_drafts:
+        return "the pull request is a draft"
+    if pull.is_fork and not ctx.rules.allow_forks:
+        return "the pull request comes from a fork"
+    if not ctx.policy(pull.ref.repo).wants_branch(pull.base_ref):
+        return f"the operator's file leaves out the base branch {pull.base_ref}"
+    return None
+
+
+def _pull_closed(ctx: Context, event: PullClosed, delivery: Delivery | None) -> None:
+    now = ctx.clock()
+    with ctx.store.transaction() as uow:
+        if not _take(uow, delivery):
+            return
+        known = uow.pulls.by_ref(event.pull.ref)
+        stored = uow.pulls.upsert(event.pull)
+        if known is not None and known.is_open:
+            uow.pulls.get_for_update(stored.id)
+            cleanup.close(ctx, uow, stored, by=event.actor, now=now)
+        _mark(uow, delivery, DeliveryState.HANDLED, f"the pull request was {event.pull.state.value}", now=now)
+
+
+def _comment_posted(ctx: Context, event: CommentPosted, delivery: Delivery | None) -> None:
+    forge = ctx.forges.of(event.pull.repo)
+    utterance = parse(event.body, words=ctx.rules.words, login=forge.login)
+    if event.author.lower() == forge.login.lower():
+        _settle(ctx, delivery, DeliveryState.IGNORED, "written by ourselves")
+        return
+    if isinstance(utterance, NotForUs):
+        _settle(ctx, delivery, DeliveryState.IGNORED, "not a command")
+        return
+    asked = _Asked(forge.get_pull(event.pull), _permission(ctx, forge, event))
+    now = ctx.clock()
+    with ctx.store.transaction() as uow:
+        if not _take(uow, delivery):
+            return
+        pull = uow.pulls.upsert(asked.pull)
+        uow.pulls.get_for_update(pull.id)
+        outcome = "heard before"
+        if not messages.is_answered(uow, pull.id, event.comment_id):
+            outcome = _answer(ctx, uow, event, utterance, pull, asked.permission, now=now)
+        _mark(uow, delivery, DeliveryState.HANDLED, outcome, now=now)
+
+
+def _permission(ctx: Context, forge: Forge, event: CommentPosted) -> Permission:
+    if ctx.policy(event.pull.repo).commenters == "anyone":
+        return Permission.WRITE
+    return forge.permission(event.pull.repo, event.author)
+
+
+def _answer(
+    ctx: Context,
+    uow: UnitOfWork,
+    event: CommentPosted,
+    utterance: Command | Mistake,
+    pull: Pull,
+    permission: Permission,
+    *,
+    now: datetime,
+) -> str:
+    needed = Permission.WRITE if ctx.policy(pull.ref.repo).commenters == "write" else Permission.READ
+    key = f"answer:{event.comment_id}"
+    if isinstance(utterance, Mistake):
+        if permission >= needed:  # strangers cannot make us talk
+            messages.say(uow, pull.id, key, render_mistake(utterance), now=now)
+        return "a typed mistake"
+    kind = utterance.kind
+    if permission < needed and kind is not CommandKind.HELP:
+        who = "write access to" if needed is Permission.WRITE else "access to"
+        rule = f"only people with {who} this repository may ask for it"
+        body = render_refused(f"`{ctx.rules.word} {kind.value}` was not run", rule)
+        messages.say(uow, pull.id, key, body, now=now)
+        return "not allowed"
+    messages.react(uow, pull.id, event.comment_id, now=now)
+    if kind is CommandKind.HELP:
+        messages.say(uow, pull.id, key, render_help(ctx.rules.word, utterance.topic), now=now)
+        return "help"
+    reason = why_not_ours(ctx, pull, automatic=False)
+    if reason is not None and kind is not CommandKind.UNLOCK:
+        body = render_refused(f"`{ctx.rules.word} {kind.value}` was not run", reason)
+        messages.say(uow, pull.id, key, body, now=now)
+        return reason
+    obey(ctx, uow, pull, utterance, actor=event.author, trigger=Trigger.COMMENT, key=key, now=now)
+    return kind.value
+
+
+def obey(
+    ctx: Context,
+    uow: UnitOfWork,
+    pull: Pull,
+    command: Command,
+    *,
+    actor: str,
+    trigger: Trigger,
+    key: str,
+    now: datetime,
+) -> str:
+    """Do a command that its author may give; gives the run's id, or the words said at once."""
+    match command.kind:
+        case CommandKind.UNLOCK:
+            answer = cleanup.unlock(ctx, uow, pull, by=actor, now=now)
+        case CommandKind.CANCEL:
+            answer = cleanup.cancel(ctx, uow, pull, by=actor, now=now)
+        case _:
+            return launch(uow, pull, command, trigger=trigger, actor=actor, now=now).id
+    messages.say(uow, pull.id, key, answer, now=now)
+    return answer
+
+
+def _take(uow: UnitOfWork, delivery: Delivery | None) -> bool:
+    """Lock the delivery; False when somebody else has handled it meanwhile."""
+    if delivery is None:
+        return True
+    current = uow.deliveries.get_for_update(delivery.id)
+    return current is not None and current.state is DeliveryState.RECEIVED
+
+
+def _mark(uow: UnitOfWork, delivery: Delivery | None, state: DeliveryState, outcome: str, *, now: datetime) -> None:
+    if delivery is not None:
+        uow.deliveries.settle(delivery.id, state=state, outcome=outcome, now=now)
+
+
+def _settle(ctx: Context, delivery: Delivery | None, state: DeliveryState, outcome: str) -> None:
+    if delivery is None:
+        return
+    with ctx.store.transaction() as uow:
+        if _take(uow, delivery):
+            uow.deliveries.settle(delivery.id, state=state, outcome=outcome, now=ctx.clock())
+    log.info("delivery.settled", delivery=delivery.id, state=state.value, outcome=outcome)
+
+
+def _postpone(ctx: Context, delivery: Delivery, error: str, *, after: float | None) -> None:
+    if delivery.attempts >= _GIVE_UP_AFTER:
+        _settle(ctx, delivery, DeliveryState.FAILED, f"given up after {delivery.attempts} tries: {error}")
+        return
+    pause = timedelta(seconds=max(after or 0, min(2**delivery.attempts, 300)))
+    now = ctx.clock()
+    with ctx.store.transaction() as uow:
+        uow.deliveries.postpone(delivery.id, next_try_at=now + pause, error=error)
+    log.warning("delivery.postponed", delivery=delivery.id, error=error)

@@ -1,0 +1,64 @@
+"""What is to be said on the forge, as outbox rows: the newest wish replaces an older one of the same key."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from server.comments.statuses import StatusLine
+from server.domain.pull import Pull
+from server.domain.run import Run
+from server.store.bells import Bell, BellKind
+from server.store.unit_of_work import UnitOfWork
+
+COMMENT = "comment"
+STATUS = "status"
+REACTION = "reaction"
+AUTOPLAN_KEY = "autoplan"
+
+
+def say_run(uow: UnitOfWork, run: Run, *, now: datetime) -> None:
+    """Have a run's comment written anew; its text is made from the rows when it is sent."""
+    _put(uow, run.pull_id, COMMENT, run.comment_key, {"run_id": run.id}, now=now, touch=True)
+
+
+def say(uow: UnitOfWork, pull_id: str, key: str, body: str, *, now: datetime) -> None:
+    """Have a comment with a fixed text written once."""
+    _put(uow, pull_id, COMMENT, key, {"body": body}, now=now)
+
+
+def react(uow: UnitOfWork, pull_id: str, comment_id: str, *, now: datetime) -> None:
+    """Have an eyes reaction put on a comment."""
+    _put(uow, pull_id, REACTION, comment_id, {"comment_id": comment_id, "emoji": "eyes"}, now=now)
+
+
+def is_answered(uow: UnitOfWork, pull_id: str, comment_id: str) -> bool:
+    """Say whether a comment was dealt with: it may be announced twice, by webhook and by looking."""
+    if uow.outbox.get(pull_id=pull_id, kind=REACTION, key=comment_id) is not None:
+        return True
+    return uow.outbox.get(pull_id=pull_id, kind=COMMENT, key=f"answer:{comment_id}") is not None
+
+
+def set_status(uow: UnitOfWork, pull: Pull, line: StatusLine, *, url: str, now: datetime) -> None:
+    """Have a commit status set on a pull's head."""
+    payload = {
+        "sha": pull.head_sha,
+        "context": line.context,
+        "state": line.state,
+        "description": line.description,
+        "url": url,
+    }
+    _put(uow, pull.id, STATUS, f"{pull.head_sha}:{line.context}", payload, now=now)
+
+
+def _put(
+    uow: UnitOfWork,
+    pull_id: str,
+    kind: str,
+    key: str,
+    payload: Mapping[str, Any],
+    *,
+    now: datetime,
+    touch: bool = False,
+) -> None:
+    uow.outbox.put(pull_id=pull_id, kind=kind, key=key, payload=payload, now=now, touch=touch)
+    uow.ring(Bell(BellKind.PUBLISH, pull_id))

@@ -1,0 +1,72 @@
+"""Threads of a server process: the embedded reactor and the ticker."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+from celery import Celery
+from celery.worker import WorkController, state
+
+log = structlog.get_logger()
+
+
+class EmbeddedReactor(threading.Thread):
+    """A Celery worker in a thread: the bare controller, which touches neither signals nor logging."""
+
+    def __init__(self, app: Celery, *, concurrency: int = 4) -> None:
+        super().__init__(name="reactor", daemon=True)
+        self._app = app
+        self._concurrency = concurrency
+        self._controller: WorkController | None = None
+        self.ready = threading.Event()
+
+    def run(self) -> None:
+        """Consume bells until stopped."""
+        ready = self.ready
+
+        class Controller(WorkController):  # type: ignore[misc]  # Celery has no types
+            def on_consumer_ready(self, consumer: object) -> None:  # noqa: ARG002  (Celery's signature)
+                ready.set()
+
+        self._app.finalize()
+        self._controller = Controller(
+            app=self._app,
+            pool="threads",
+            hostname="reactor@localhost",
+            concurrency=self._concurrency,
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+            loglevel="WARNING",
+        )
+        self._controller.start()
+
+    def stop(self, timeout: timedelta) -> bool:
+        """Stop every controller of this process; says whether this one ended in time."""
+        state.should_stop = 0  # a module global: it ends the workers' controller as well
+        self.join(timeout.total_seconds())
+        return not self.is_alive()
+
+
+class Ticker(threading.Thread):
+    """Calls a function over and over; it never dies of what the function raises."""
+
+    def __init__(self, name: str, every: timedelta, act: Callable[[], None]) -> None:
+        super().__init__(name=name, daemon=True)
+        self._every = every
+        self._act = act
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        """Act, wait, act again."""
+        while not self._stopped.is_set():
+            try:
+                self._act()
+            except Exception:
+                log.exception("ticker.failed", ticker=self.name)
+            self._stopped.wait(self._every.total_seconds())
+
+    def stop(self) -> None:
+        """End after the round under way."""
+        self._stopped.set()

@@ -1,0 +1,7 @@
+module "net" {
+<<<<<<< HEAD
+  source = "../modules/net"
+=======
+  source = "../modules/network"
+>>>>>>> feature
+}

@@ -1,0 +1,127 @@
+"""A forge in memory: a whole `Forge`, so that stories need no HTTP. It is itself held to the contract suite."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from server.domain.errors import TryLater, UserMistake
+from server.domain.pull import Pull, PullState
+from server.domain.refs import PullRef, RepoRef
+from server.domain.requirements import PullFacts
+from server.forges.base import Capabilities, Comment, CommitStatus, Credential, Permission
+
+
+@dataclass
+class Conversation:
+    """What one pull looks like to people."""
+
+    pull: Pull
+    comments: dict[str, Comment] = field(default_factory=dict)
+    reactions: dict[str, set[str]] = field(default_factory=dict)
+    statuses: dict[tuple[str, str], CommitStatus] = field(default_factory=dict)
+    approved_by: set[str] = field(default_factory=set)
+    mergeable: bool = True
+    diverged: bool = False
+    edits: int = 0
+    posts: int = 0
+
+
+class FakeForge:
+    """Pulls, comments, statuses and permissions, without a network."""
+
+    host = "forge.test"
+    login = "thera-bot"
+    capabilities = Capabilities(comment_limit=65_000)
+
+    def __init__(self) -> None:
+        self.conversations: dict[PullRef, Conversation] = {}
+        self.permissions: dict[str, Permission] = {}
+        self.outages: list[Exception] = []
+        self.answers_lost = 0
+        self._ids = iter(range(1, 1_000_000))
+
+    def fail_next(self, *errors: Exception) -> None:
+        """Have the next calls fail, one error each."""
+        self.outages.extend(errors)
+
+    def lose_next_answer(self) -> None:
+        """Have the next comment be posted although its answer never arrives."""
+        self.answers_lost += 1
+
+    def _answer(self) -> None:
+        if self.outages:
+            raise self.outages.pop(0)
+
+    def _of(self, ref: PullRef) -> Conversation:
+        self._answer()
+        if ref not in self.conversations:
+            raise UserMistake(f"there is no {ref}")
+        return self.conversations[ref]
+
+    def get_pull(self, ref: PullRef) -> Pull:
+        return self._of(ref).pull
+
+    def open_pulls(self, repo: RepoRef) -> Iterable[Pull]:
+        self._answer()
+        return [one.pull for ref, one in self.conversations.items() if ref.repo == repo and one.pull.is_open]
+
+    def pull_facts(self, pull: Pull, *, own_statuses: str) -> PullFacts:  # noqa: ARG002  (nothing here requires ours)
+        one = self._of(pull.ref)
+        return PullFacts(
+            approved=bool(one.approved_by - {pull.author}), mergeable=one.mergeable, undiverged=not one.diverged
+        )
+
+    def permission(self, repo: RepoRef, user: str) -> Permission:  # noqa: ARG002  (one repository is enough)
+        self._answer()
+        return self.permissions.get(user, Permission.WRITE)
+
+    def post_comment(self, pull: PullRef, body: str) -> str:
+        one = self._of(pull)
+        comment = self.write(pull, self.login, body)
+        one.posts += 1
+        if self.answers_lost:
+            self.answers_lost -= 1
+            raise TryLater("the connection broke while the answer was on its way")
+        return comment.id
+
+    def write(self, pull: PullRef, author: str, body: str) -> Comment:
+        """Put a comment on a pull, as anybody."""
+        comment = Comment(id=str(next(self._ids)), author=author, body=body, created_at=datetime.now(UTC))
+        self.conversations[pull].comments[comment.id] = comment
+        return comment
+
+    def edit_comment(self, pull: PullRef, comment_id: str, body: str) -> None:
+        one = self._of(pull)
+        if comment_id not in one.comments:
+            raise UserMistake("that comment was deleted")
+        one.comments[comment_id] = replace(one.comments[comment_id], body=body)
+        one.edits += 1
+
+    def find_comment(self, pull: PullRef, marker: str) -> str | None:
+        ours = [one for one in self._of(pull).comments.values() if one.author == self.login and marker in one.body]
+        return ours[-1].id if ours else None
+
+    def comments_since(self, repo: RepoRef, since: datetime) -> Iterator[tuple[PullRef, Comment]]:
+        self._answer()
+        for ref, one in self.conversations.items():
+            for comment in one.comments.values():
+                if ref.repo == repo and comment.created_at >= since:
+                    yield ref, comment
+
+    def react(self, pull: PullRef, comment_id: str, emoji: str) -> None:
+        self._of(pull).reactions.setdefault(comment_id, set()).add(emoji)
+
+    def set_status(self, repo: RepoRef, sha: str, status: CommitStatus) -> None:
+        self._answer()
+        for ref, one in self.conversations.items():
+            if ref.repo == repo and one.pull.head_sha == sha:
+                one.statuses[sha, status.context] = status
+
+    def credential(self, repo: RepoRef) -> Credential:  # noqa: ARG002  (one credential is enough)
+        self._answer()
+        return Credential(username="x-access-token", password="clone-secret")
+
+    def close(self, ref: PullRef, state: PullState) -> None:
+        """Merge or close a pull."""
+        one = self.conversations[ref]
+        one.pull = replace(one.pull, state=state)

@@ -1,0 +1,63 @@
+"""How one git command proves who it is, and to which address."""
+
+import base64
+import re
+from dataclasses import dataclass, field
+from typing import Self
+from urllib.parse import unquote, urlsplit
+
+from workers.errors import JobFailed
+from workers.protocol.jobs import Checkout
+from workers.protocol.results import FailureKind
+from workers.redact import Redactor
+
+Settings = tuple[tuple[str, str], ...]
+
+_WEB = ("http", "https")
+_ANY_USER = "x-access-token"  # what GitHub calls it; a token alone decides
+_SCP_LIKE = re.compile(r"[\w.+-]+@[\w.-]+:[^:].*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remote:
+    """An address without credentials, and beside it the credentials for it."""
+
+    url: str
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+    @classmethod
+    def of(cls, checkout: Checkout) -> Self:
+        """Take address and credentials from a job. Credentials inside the address move out of it."""
+        parts = urlsplit(checkout.clone_url)
+        if checkout.clone_url.startswith("-") or not (parts.scheme or _SCP_LIKE.fullmatch(checkout.clone_url)):
+            raise JobFailed(FailureKind.GIT, f"The clone address of {checkout.repo} is not one that git may use")
+        if parts.scheme not in _WEB:
+            return cls(url=checkout.clone_url)
+        return cls(
+            url=parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(),
+            username=checkout.username or unquote(parts.username or "") or _ANY_USER,
+            password=checkout.password or unquote(parts.password or ""),
+        )
+
+    @property
+    def settings(self) -> Settings:
+        """Git settings for a single command: the login, and the protocols that may be spoken.
+
+        They travel in that command's environment, so a process list does not show them. The header is
+        bound to the host, so another host that the server redirects to does not get it.
+        """
+        allowed = ["https", "http", "ssh", *(["file"] if self.url.startswith("file://") else [])]
+        protocols = (("protocol.allow", "never"), *((f"protocol.{name}.allow", "always") for name in allowed))
+        if not self.password:
+            return protocols
+        parts = urlsplit(self.url)
+        login = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+        header = f"http.{parts.scheme}://{parts.netloc}/.extraHeader"
+        return (*protocols, (header, f"Authorization: Basic {login}"))
+
+    def scrub(self, text: str) -> str:
+        """Remove the credentials from what git said."""
+        redactor = Redactor()
+        redactor.add_credential(self.username, self.password)
+        return redactor.redact(text)
