@@ -231,7 +231,8 @@ def _started(
                 stderr=messages,
                 start_new_session=True,
                 # The command holds the reading ends too. Otherwise, once the worker was killed, its next line
-                # would be its death by SIGPIPE, in the middle of the graceful stop that the leash asks for.
+                # is its death by SIGPIPE in the middle of the graceful stop that the leash asks for: Terraform
+                # then leaves an empty state and a stuck state lock (seen with terraform_data and local-exec).
                 pass_fds=readers,
             )
         finally:

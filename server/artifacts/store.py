@@ -54,8 +54,10 @@ def open_store(url: str) -> ArtifactStore:
         return DirectoryStore(path)
     if parts.scheme == "memory":
         return BucketStore(MemoryStore())
-    with _translated("ARTIFACT_URL"):
+    try:
         return BucketStore(_bucket(url, parts.scheme))
+    except (BaseError, ValueError) as error:  # nothing was asked of the network yet, so it is the setup
+        raise UserMistake(f"ARTIFACT_URL {url} cannot be used: {_first_line(error)}") from error
 
 
 def _bucket(url: str, scheme: str) -> _Bucket:

@@ -82,7 +82,7 @@ Dir = Annotated[str, AfterValidator(clean_dir)]
 Workspace = Annotated[str, AfterValidator(_workspace)]
 Branch = Annotated[str, AfterValidator(_branch)]
 TerraformVersion = Annotated[str, AfterValidator(_version)]
-Requirements = Annotated[list[Requirement] | None, Field(strict=False)]
+Requirements = list[Annotated[Requirement, Field(strict=False)]] | None
 
 
 class RepoLocks(Section):

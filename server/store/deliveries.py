@@ -112,7 +112,7 @@ class Deliveries:
     def counts(self) -> dict[DeliveryState, int]:
         """Count deliveries by state."""
         statement = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
-        found: dict[DeliveryState, int] = dict(self._connection.execute(statement).tuples().all())
+        found: dict[DeliveryState, int] = {row[0]: row[1] for row in self._connection.execute(statement)}
         return {state: found.get(state, 0) for state in DeliveryState}
 
     def purge(self, before: datetime) -> int:

@@ -127,7 +127,7 @@ class Jobs:
         counts: dict[tuple[str, JobState], int] = {}
         for state in _OPEN:
             statement = select(jobs.c.pool, func.count()).where(is_one_of(jobs.c.state, state)).group_by(jobs.c.pool)
-            counts |= {(pool, state): count for pool, count in self._connection.execute(statement).tuples()}
+            counts |= {(row[0], state): row[1] for row in self._connection.execute(statement)}
         return counts
 
 

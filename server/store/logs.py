@@ -42,8 +42,9 @@ class Logs:
                 created_at=now,
             )
             .on_conflict_do_nothing(index_elements=["job_id", "attempt", "sequence"])
+            .returning(log_chunks.c.position)
         )
-        return added.rowcount == 1
+        return added.one_or_none() is not None
 
     def read(self, job_id: str, *, after: int = 0, limit: int) -> list[LogChunk]:
         """Read on after a position, in the order the pieces arrived."""

@@ -72,7 +72,7 @@ class Pulls:
     def repos(self) -> list[RepoRef]:
         """List every repository that we heard of."""
         statement = select(pulls.c.repo_host, pulls.c.repo_name).distinct().order_by(pulls.c.repo_host, "repo_name")
-        return [RepoRef(host, name) for host, name in self._connection.execute(statement).tuples()]
+        return [RepoRef(row[0], row[1]) for row in self._connection.execute(statement)]
 
     def close(self, pull_id: str, *, state: PullState) -> None:
         """Note that a pull is open no more, when the forge says nothing else about it."""

@@ -11,8 +11,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from server.domain.errors import Defect, UserMistake
 from server.store.errors import translated
@@ -172,11 +172,3 @@ def _alone_on_postgres(connection: Connection) -> Iterator[Connection]:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_MIGRATION_TIMEOUT_MS}")
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
         yield connection
-
-
-def is_migrated(engine: Engine) -> bool:
-    """Say whether there is any schema at all; false too when the database does not answer."""
-    try:
-        return inspect(engine).has_table("alembic_version")
-    except OperationalError:
-        return False

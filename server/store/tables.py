@@ -139,7 +139,7 @@ jobs = Table(
     Column("finished_at", Moment),
     Index("ix_jobs_run_id_wave_id", "run_id", "wave", "id"),
     _partial("ix_jobs_queued", "id", where="state = 'queued'"),
-    _partial("ix_jobs_running", "heartbeat_at", where="state = 'running'"),
+    _partial("ix_jobs_running", "id", where="state = 'running'"),
 )
 
 log_chunks = Table(

@@ -3,7 +3,7 @@
 from typing import Any
 
 from celery import Celery
-from kombu import Queue
+from kombu.entity import Queue
 
 from workers.protocol.jobs import Ticket
 from workers.protocol.names import RUN_JOB, job_queue
@@ -31,7 +31,7 @@ def make_app(broker_url: str) -> Celery:
         accept_content=["json"],
         task_acks_late=True,
         task_default_queue=REACTOR_QUEUE,
-        task_queues=[Queue(REACTOR_QUEUE)],
+        task_queues=[Queue(REACTOR_QUEUE)],  # type: ignore[no-untyped-call]  # kombu has no types
         task_create_missing_queues=True,
         task_publish_retry=False,
         worker_prefetch_multiplier=1,

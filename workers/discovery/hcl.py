@@ -13,6 +13,8 @@ from lark.exceptions import LarkError, UnexpectedCharacters, UnexpectedInput, Un
 from workers.discovery.syntax import expectation
 
 LARGEST = 2 * 1024 * 1024
+_LARGEST_PARSED = 256 * 1024  # the densest text takes 16 seconds per megabyte
+_LONGEST_BLANK = 512  # python-hcl2's heredoc takes time by the square of this: 8,000 take 0.3 s
 SUFFIXES = (".tf", ".tofu", ".tf.json", ".tofu.json")
 
 _LOCAL = ("./", "../")
@@ -20,6 +22,7 @@ _LOCAL = ("./", "../")
 _MAYBE_LOCAL = re.compile(rb'"\.\.?/')
 _HCL_SOURCE = re.compile(r'\bsource[ \t]*=[ \t]*"(\.\.?/[^"$\n]*)"')
 _JSON_SOURCE = re.compile(r'"source"\s*:\s*"(\.\.?/[^"$\n]*)"')
+_BLANK = re.compile(rb"\s+")
 _CONFLICT_BEGINS = re.compile(rb"^<{7} ", re.MULTILINE)
 _CONFLICT_DIVIDES = re.compile(rb"^={7}\r?$", re.MULTILINE)
 _LFS = b"version https://git-lfs.github.com/spec/"
@@ -60,6 +63,8 @@ def read(name: str, content: bytes) -> Reading:
         return Reading(problem=Problem(summary="Stored in Git LFS, which is not fetched", severity="warning"))
     if (line := _conflict(content)) is not None:
         return _searched(name, content, Problem(summary="Contains merge conflict markers", line=line))
+    if _is_too_much(content):
+        return Reading(sources=search(name, content))
     try:
         text = content.decode("utf-8-sig")  # Terraform accepts a byte order mark
     except UnicodeDecodeError as error:
@@ -79,6 +84,12 @@ def search(name: str, content: bytes) -> tuple[str, ...]:
         return ()
     pattern = _JSON_SOURCE if is_json(name) else _HCL_SOURCE
     return tuple(dict.fromkeys(pattern.findall(content.decode("utf-8", "replace"))))
+
+
+def _is_too_much(content: bytes) -> bool:
+    return len(content) > _LARGEST_PARSED or any(
+        blank.end() - blank.start() > _LONGEST_BLANK for blank in _BLANK.finditer(content)
+    )
 
 
 def _conflict(content: bytes) -> int | None:

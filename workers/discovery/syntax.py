@@ -31,7 +31,7 @@ def _wanted(expected: set[str]) -> list[str]:
         return ["a value", *_punctuation(expected & {"RSQB", "RPAR", "RBRACE"})]
     if expected >= _OF_A_BODY:
         return ["a name", *_punctuation(expected)]
-    return _punctuation(expected)
+    return _punctuation(expected) or (["the end of the file"] if "$END" in expected else [])
 
 
 def _punctuation(expected: set[str]) -> list[str]:

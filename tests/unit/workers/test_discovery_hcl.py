@@ -63,7 +63,7 @@ def test_a_merge_conflict_is_recognised_and_both_sides_count() -> None:
         ("a = @\n", 1, "expected a value, found `@`"),
         ('a = "${x"\n', 1, 'expected `}`, found `"`'),
         ("a = <<EOT\nabc\n", 1, "the heredoc `<<EOT` has no end"),
-        ("a {}\n}\n", 2, "expected a name or a new line, found `}`"),
+        ("a {}\n}\n", 2, "expected the end of the file, found `}`"),
         ("a {\r\n b =\r\n}\r\n", 2, "expected a value, found the end of the line"),
     ],
 )
@@ -87,7 +87,7 @@ def test_json_that_is_no_object_is_said_so() -> None:
 
 
 def test_text_that_is_not_utf_8_is_said_with_its_line() -> None:
-    assert problem(b"# ok\n# caf\xe9\n") == Problem(summary="Is not UTF-8 text", line=2)
+    assert problem(b"# ok\n# t\xe9xt\n") == Problem(summary="Is not UTF-8 text", line=2)
 
 
 def test_a_byte_order_mark_is_accepted() -> None:
@@ -106,7 +106,7 @@ def test_a_file_that_lies_in_lfs_is_a_warning() -> None:
 
 def test_code_nested_beyond_reason_is_a_warning_not_a_crash() -> None:
     assert problem("[" * 200_000, "main.tf.json").severity == "warning"
-    assert read("main.tf", ("a = " + "(" * 100_000 + "1" + ")" * 100_000).encode())
+    read("main.tf", ("a = " + "(" * 100_000 + "1" + ")" * 100_000).encode())
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_a_second_job_at_the_same_place_finds_no_trace_of_the_first(
 ) -> None:
     path = place(tmp_path, pull)
     with checked_out(pull, path=path, mirror=mirror) as folder:
-        (folder / "prod/main.tf").write_text("# hax\n")
+        (folder / "prod/main.tf").write_text("# evil\n")
         (folder / "modules/net/main.tf").unlink()
         (folder / "prod/.terraform/x").mkdir(parents=True)
         (folder / "prod/.gitignore").write_text("*\n")
@@ -91,7 +91,7 @@ def test_an_index_that_a_job_rewrote_is_not_trusted(mirror: Mirror, pull: Checko
     path = place(tmp_path, pull)
     with checked_out(pull, path=path, mirror=mirror) as folder:
         work = replace(mirror.repository, git_dir=folder / ".git", work_tree=folder)
-        (folder / "prod/main.tf").write_text("# hax\n")
+        (folder / "prod/main.tf").write_text("# evil\n")
         work.git("update-index", "--skip-worktree", "prod/main.tf")
 
     assert not path.exists()
@@ -220,10 +220,11 @@ def test_a_conflict_names_the_files(origin: Origin, mirror: Mirror, pull: Checko
         assert (folder / "prod/main.tf").read_text() == "# two\n"
 
 
-def test_a_checkout_from_a_damaged_mirror_repairs_it(mirror: Mirror, pull: Checkout, tmp_path: Path) -> None:
+@pytest.mark.parametrize("lost", ["prod", "prod/main.tf"])
+def test_a_checkout_from_a_damaged_mirror_repairs_it(mirror: Mirror, pull: Checkout, tmp_path: Path, lost: str) -> None:
     mirror.with_commits(pull, lambda _: None)
-    tree = mirror.repository.git("rev-parse", f"{pull.head_sha}:prod").decode().strip()
-    (mirror.directory / "objects" / tree[:2] / tree[2:]).unlink()
+    sha = mirror.repository.git("rev-parse", f"{pull.head_sha}:{lost}").decode().strip()
+    (mirror.directory / "objects" / sha[:2] / sha[2:]).unlink()
 
     with checked_out(pull, path=place(tmp_path, pull), mirror=mirror) as folder:
         assert (folder / "prod/main.tf").read_text() == "# two\n"

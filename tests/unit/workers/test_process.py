@@ -234,6 +234,33 @@ def test_a_command_stops_gracefully_when_its_worker_is_killed(tmp_path: Path, le
         eventually((tmp_path / "saved").exists, message="the orphan to save its state")
 
 
+@pytest.mark.terraform
+def test_an_apply_whose_worker_is_killed_saves_its_state_and_unlocks_it(tmp_path: Path, terraform_binary: Path) -> None:
+    (tmp_path / "main.tf").write_text(
+        'resource "terraform_data" "made" {}\n'
+        'resource "terraform_data" "busy" {\n'
+        '  provisioner "local-exec" {\n    command = "echo ticking; sleep 2"\n  }\n'
+        "  depends_on = [terraform_data.made]\n}\n"
+        'resource "terraform_data" "never" {\n  depends_on = [terraform_data.busy]\n}\n'
+    )
+    argv = [str(terraform_binary), "apply", "-auto-approve", "-input=false", "-no-color"]
+    worker = (
+        "import pathlib, os; from workers import process\n"
+        f"process.run({argv!r}, cwd=pathlib.Path({str(tmp_path)!r}), env=dict(os.environ),"
+        " sink=lambda line: print(line, flush=True))"
+    )
+    run([terraform_binary, "init", "-input=false"], cwd=tmp_path, env=dict(os.environ))
+    with Process.start([sys.executable, "-c", worker], log_file=tmp_path / "log", cwd=Path.cwd()) as running:
+        running.wait_for_line(r"local-exec\): ticking", timeout=timedelta(seconds=30))
+        assert (tmp_path / ".terraform.tfstate.lock.info").exists()
+
+        running.kill()
+
+        eventually(lambda: not (tmp_path / ".terraform.tfstate.lock.info").exists(), message="the state lock to go")
+    state = (tmp_path / "terraform.tfstate").read_text()
+    assert ['"made"' in state, '"busy"' in state, '"never"' in state] == [True, True, False]
+
+
 def test_eight_threads_run_commands_side_by_side(tmp_path: Path) -> None:
     outputs = dict[int, str]()
 

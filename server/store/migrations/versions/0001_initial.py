@@ -140,7 +140,7 @@ def _jobs() -> None:
     )
     op.create_index("ix_jobs_run_id_wave_id", "jobs", ["run_id", "wave", "id"])
     _partial("ix_jobs_queued", "jobs", ["id"], where="state = 'queued'")
-    _partial("ix_jobs_running", "jobs", ["heartbeat_at"], where="state = 'running'")
+    _partial("ix_jobs_running", "jobs", ["id"], where="state = 'running'")
 
 
 def _log_chunks() -> None:

@@ -1,0 +1,53 @@
+"""Terraform's words of trouble, taken apart: what, where, and at which address."""
+
+import re
+from collections.abc import Iterator
+
+from workers.protocol.results import Diagnostic
+from workers.redact import strip_ansi
+
+_HEAD = re.compile(r"^(Error|Warning): (.*)$")
+_WITH = re.compile(r"^\s*with ([^,]+),?$")
+_ON = re.compile(r"^\s*on (\S+) line (\d+)")
+_LARGEST = 4000
+_MOST = 50
+
+
+def diagnostics(output: str) -> tuple[Diagnostic, ...]:
+    """Read the boxes that Terraform draws around errors and warnings; errors come first."""
+    found = [_diagnostic(block) for block in _blocks(strip_ansi(output).splitlines())]
+    kept = [one for one in found if one is not None]
+    kept.sort(key=lambda one: one.severity != "error")
+    return tuple(dict.fromkeys(kept))[:_MOST]
+
+
+def _blocks(lines: list[str]) -> Iterator[list[str]]:
+    block: list[str] | None = None
+    for line in lines:
+        if line.startswith("╷"):
+            block = []
+        elif line.startswith("╵") and block is not None:
+            yield block
+            block = None
+        elif block is not None:
+            block.append(line.removeprefix("│").removeprefix(" "))
+        elif line.startswith("Error: "):  # without a box when the output is no terminal's
+            block = None
+            yield [line]
+
+
+def _diagnostic(block: list[str]) -> Diagnostic | None:
+    head = next((match for line in block if (match := _HEAD.match(line))), None)
+    if head is None:
+        return None
+    address = next((match.group(1).strip() for line in block if (match := _WITH.match(line))), None)
+    place = next((match for line in block if (match := _ON.match(line))), None)
+    rest = [line for line in block if not _HEAD.match(line)]
+    return Diagnostic(
+        severity="error" if head.group(1) == "Error" else "warning",
+        summary=head.group(2).strip(),
+        detail="\n".join(rest).strip()[:_LARGEST],
+        address=address,
+        file=place.group(1) if place else None,
+        line=int(place.group(2)) if place else None,
+    )
