@@ -1,6 +1,5 @@
 """A pending run whose turn has come: look at the forge once more, then make its first jobs or refuse it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -21,7 +20,7 @@ from server.store.bells import Bell, BellKind
 from server.store.ids import new_id
 from server.store.unit_of_work import UnitOfWork
 from workers.protocol.codec import to_data
-from workers.protocol.jobs import Discover, Phase, Version
+from workers.protocol.jobs import CONFIG_FILES, Discover, Phase, Version
 
 
 @dataclass(frozen=True)
@@ -121,10 +120,9 @@ def _plan_the_new_head(uow: UnitOfWork, run: Run, pull: Pull, *, now: datetime) 
 
 def _discover_job(ctx: Context, run: Run, pull: Pull, *, now: datetime) -> Job:
     policy = ctx.policy(pull.ref.repo)
-    names = Discover.__dataclass_fields__["config_files"].default
-    wanted: Sequence[str] = names if policy.repo_config_file is None else (*names, policy.repo_config_file)
+    wanted = CONFIG_FILES if policy.repo_config_file is None else (*CONFIG_FILES, policy.repo_config_file)
     checkout = checkout_of(pull, run, strategy=policy.checkout, base_sha=pull.base_sha)
-    work = Discover(checkout=checkout, config_files=tuple(wanted))
+    work = Discover(checkout=checkout, config_files=wanted)
     return _job(run, Phase.DISCOVER, to_data(work), pool=policy.worker_pool, now=now)
 
 

@@ -4,7 +4,6 @@
 HTTP API calls the same code.
 """
 
-import hashlib
 import hmac
 from dataclasses import replace
 from datetime import datetime
@@ -15,6 +14,7 @@ from server.domain.errors import Refused, UserMistake
 from server.domain.job import Job, JobState
 from server.domain.lock import LockMode, LockScope, lock_key
 from server.domain.pull import Pull
+from server.domain.run import Run
 from server.orchestration.context import Context
 from server.orchestration.record import fail_queued, lock_run, record
 from server.store.artifacts import ArtifactRow
@@ -64,8 +64,7 @@ class ServerGateway:
             job = uow.jobs.get(ticket.job_id)
             if job is None or job.state is not JobState.QUEUED or job.attempt != ticket.attempt:
                 return None
-            run = uow.runs.get(job.run_id)
-            pull = uow.pulls.get(run.pull_id)
+            pull = uow.pulls.get(_run_of(uow, job).pull_id)
         work = self._with_credential(from_data(_WORK[job.phase], dict(job.spec)), pull)
         with ctx.store.transaction() as uow:
             lock_run(uow, job.run_id)
@@ -119,10 +118,10 @@ class ServerGateway:
         now = self._ctx.clock()
         with self._ctx.store.reading() as uow:
             job = self._running(uow, ticket)
-            run = uow.runs.get(job.run_id)
+            run = _run_of(uow, job)
             pull = uow.pulls.get(run.pull_id)
-            row = None if job.project is None else uow.projects.get(pull.id, job.project)
-        if job.phase is not Phase.PLAN or job.project is None or row is None:
+            project = None if job.project is None else uow.projects.get(pull.id, job.project)
+        if job.phase is not Phase.PLAN or job.project is None or project is None:
             raise UserMistake("Only a plan job has a plan to store.")
         binding = {
             "repo": str(pull.ref.repo),
@@ -131,21 +130,10 @@ class ServerGateway:
             "dir": job.project.dir,
             "workspace": job.project.workspace,
             "name": job.project.name,
-            "workflow": row.workflow_digest,
+            "workflow": project.workflow_digest,
         }
-        artifact_id = new_id()
-        artifact = ArtifactRow(
-            id=artifact_id,
-            pull_id=pull.id,
-            run_id=run.id,
-            job_id=job.id,
-            sha256=hashlib.sha256(content).hexdigest(),
-            size=len(content),
-            store_key=f"plans/{artifact_id}",
-            binding=binding,
-            created_at=now,
-        )
-        self._ctx.vault.seal(artifact, content)  # before the row: a row never names a file that is not there
+        row = ArtifactRow.new(id=new_id(), pull_id=pull.id, run_id=run.id, job_id=job.id, binding=binding, now=now)
+        artifact = self._ctx.vault.seal(row, content)  # before the row: a row never names a file that is not there
         with self._ctx.store.transaction() as uow:
             self._running(uow, ticket)
             uow.artifacts.add(artifact)
@@ -180,6 +168,13 @@ class ServerGateway:
         if job is None or job.attempt != ticket.attempt or job.state is not JobState.RUNNING:
             raise AttemptOver("This attempt is over.")
         return job
+
+
+def _run_of(uow: UnitOfWork, job: Job) -> Run:
+    run = uow.runs.get(job.run_id)
+    if run is None:
+        raise AttemptOver("The run of this job is gone.")
+    return run
 
 
 def _why_stale(uow: UnitOfWork, job: Job, pull: Pull) -> str | None:

@@ -51,6 +51,7 @@ def _publish_next(ctx: Context, pull_id: str, *, owner: str) -> bool:
             return False
         message, pull = due[0], uow.pulls.get(pull_id)
         # Written down before the forge is called: whoever tries again knows that it may have been heard.
+        uow.outbox.begin_attempt(message.id)
         if message.kind == messages.COMMENT and message.forge_ref is None:
             uow.outbox.remember_ref(message.id, forge_ref=_PERHAPS)
     forge = ctx.forges.of(pull.ref.repo)
@@ -117,7 +118,7 @@ def _refused(ctx: Context, message: Message, error: str) -> None:
     now = ctx.clock()
     with ctx.store.transaction() as uow:
         if message.attempts + 1 >= patience:
-            uow.outbox.park(message.id, error=error)
+            uow.outbox.park(message.id, error=error, version=message.version)
         else:
             uow.outbox.mark_failed(message.id, error=error, next_try_at=now + timedelta(seconds=30))
     log.error("message.refused", message=message.id, kind=message.kind, error=error)

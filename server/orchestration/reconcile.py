@@ -6,6 +6,7 @@ from datetime import timedelta
 import structlog
 
 from server.domain.errors import TryLater
+from server.domain.run import Run
 from server.orchestration.advance import advance
 from server.orchestration.context import Context
 from server.orchestration.record import give_up_silent, lock_run
@@ -36,7 +37,7 @@ def _deliveries(ctx: Context, ring: Callable[[Bell], None]) -> None:
 
 def _pending_runs(ctx: Context, ring: Callable[[Bell], None]) -> None:
     with ctx.store.reading() as uow:
-        first = {}
+        first: dict[str, Run] = {}
         for run in uow.runs.unfinished(limit=500):
             first.setdefault(run.pull_id, run)
     for run in first.values():

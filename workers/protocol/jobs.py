@@ -7,6 +7,8 @@ from typing import Literal
 
 from workers.protocol.names import PROTOCOL_VERSION
 
+CONFIG_FILES = ("thera.yaml", "atlantis.yaml", "atlantis.yml")
+
 
 class Phase(StrEnum):
     """The kind of work that a job does."""
@@ -114,7 +116,7 @@ class Discover:
     """Find out what a commit contains and what it changed; decide nothing."""
 
     checkout: Checkout
-    config_files: tuple[str, ...] = ("thera.yaml", "atlantis.yaml", "atlantis.yml")
+    config_files: tuple[str, ...] = CONFIG_FILES
     phase: Literal[Phase.DISCOVER] = Phase.DISCOVER
 
 

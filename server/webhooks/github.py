@@ -1,0 +1,112 @@
+"""GitHub's payloads into our events (GitHub's documentation, webhook events and payloads)."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from server.domain.events import (
+    BranchPushed,
+    Change,
+    CommentPosted,
+    Event,
+    Ignored,
+    PullChanged,
+    PullClosed,
+    ReviewChanged,
+)
+from server.domain.pull import Pull, PullState
+from server.domain.refs import PullRef, RepoRef
+from server.webhooks.fields import Fields
+
+_CHANGES = {
+    "opened": Change.OPENED,
+    "reopened": Change.REOPENED,
+    "ready_for_review": Change.READY,
+    "synchronize": Change.PUSHED,
+}
+_BRANCHES = "refs/heads/"
+
+
+def repo_of(payload: Mapping[str, Any]) -> RepoRef | None:
+    """Name the repository that a payload is about, if it is about one."""
+    fields = Fields(payload, "")
+    if not fields.has("repository"):
+        return None
+    repository = fields.below("repository")
+    host = urlsplit(repository.text("html_url")).netloc.lower()
+    return RepoRef(host, repository.text("full_name"))
+
+
+def parse(kind: str, payload: Mapping[str, Any]) -> Event:
+    """Turn a payload into an event.
+
+    Raises:
+        UserMistake: it is not what its kind claims; the message names the place.
+    """
+    fields = Fields(payload, "")
+    repo = repo_of(payload)
+    action = fields.text("action") if fields.has("action") else ""
+    if repo is None:
+        return Ignored(f"{kind} is about no repository")
+    if kind == "pull_request":
+        return _pull_request(fields, action, repo)
+    if kind == "issue_comment":
+        return _issue_comment(fields, action, repo)
+    if kind == "pull_request_review":
+        number = fields.below("pull_request").number("number")
+        return ReviewChanged(PullRef(repo, number), _sender(fields))
+    if kind == "push" and fields.text("ref").startswith(_BRANCHES):
+        return BranchPushed(repo, fields.text("ref").removeprefix(_BRANCHES), fields.text("after"))
+    return Ignored(f"{kind}{f'/{action}' if action else ''} is of no interest", repo)
+
+
+def _pull_request(fields: Fields, action: str, repo: RepoRef) -> Event:
+    pull = _pull(fields.below("pull_request"), repo)
+    if action == "closed":
+        return PullClosed(pull, _sender(fields))
+    if action == "edited":
+        moved = fields.has("changes") and fields.below("changes").has("base")
+        return PullChanged(pull, Change.RETARGETED if moved else Change.EDITED, _sender(fields))
+    if action in _CHANGES:
+        return PullChanged(pull, _CHANGES[action], _sender(fields))
+    return Ignored(f"pull_request/{action} is of no interest", repo)
+
+
+def _issue_comment(fields: Fields, action: str, repo: RepoRef) -> Event:
+    issue = fields.below("issue")
+    if not issue.has("pull_request"):
+        return Ignored("a comment on an issue, not on a pull request", repo)
+    if action != "created":
+        return Ignored(f"a comment was {action}; only new ones are commands", repo)
+    comment = fields.below("comment")
+    return CommentPosted(
+        pull=PullRef(repo, issue.number("number")),
+        comment_id=str(comment.number("id")),
+        author=comment.below("user").text("login"),
+        body=comment.text("body"),
+    )
+
+
+def _sender(fields: Fields) -> str:
+    return fields.below("sender").text("login")
+
+
+def _pull(fields: Fields, repo: RepoRef) -> Pull:
+    head, base = fields.below("head"), fields.below("base")
+    number = fields.number("number")
+    state = PullState.OPEN if fields.text("state") == "open" else PullState.CLOSED
+    return Pull(
+        ref=PullRef(repo, number),
+        title=fields.text("title"),
+        author=fields.below("user").text("login") if fields.has("user") else "ghost",
+        url=fields.text("html_url"),
+        state=PullState.MERGED if fields.flag("merged") else state,
+        draft=fields.flag("draft"),
+        head_sha=head.text("sha"),
+        head_ref=head.text("ref"),
+        head_repo=head.below("repo").text("full_name") if head.has("repo") else "",
+        head_fetch_ref=f"refs/pull/{number}/head",
+        base_sha=base.text("sha"),
+        base_ref=base.text("ref"),
+        clone_url=base.below("repo").text("clone_url"),
+    )
