@@ -1,5 +1,257 @@
 """The composition root: settings become a running server or worker, one small function a part."""
 
+import hashlib
+import hmac
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
 import structlog
+from pydantic import SecretStr
+from waitress.server import create_server
+
+from server.artifacts.crypto import Keyring
+from server.artifacts.store import open_store
+from server.artifacts.vault import PlanVault
+from server.config.server_file import load_server_file
+from server.config.settings import Settings
+from server.domain.errors import ServiceError
+from server.forges.allowlist import Allowlist
+from server.forges.registry import ForgeConfig, Forges
+from server.inbox import Inbox, parse_delivery
+from server.onebox import OneBoxGateway
+from server.orchestration.claims import ServerGateway
+from server.orchestration.context import Context, Rules
+from server.orchestration.poll import poll
+from server.orchestration.reconcile import reconcile
+from server.store.session import make_engine, migrate
+from server.store.unit_of_work import Store
+from server.tasks.app import make_app as make_celery
+from server.tasks.loops import EmbeddedReactor, Ticker
+from server.tasks.reactor import Ringer, register
+from server.version import VERSION
+from server.web.app import make_app as make_web
+from server.web.settings import WebSettings
+from server.webhooks.base import WebhookConfig
+from server.webhooks.routes import make_webhooks
+from workers.bootstrap import Worker, make_worker
+from workers.settings import WorkerSettings, default_name
 
 log = structlog.get_logger()
+
+_WEB_THREADS = 16
+
+
+class Server:
+    """A server process: whichever of web, reactor and workers it was asked to run."""
+
+    def __init__(
+        self,
+        store: Store,
+        listener: Any,
+        reactor: EmbeddedReactor | None,
+        tickers: Sequence[Ticker],
+        worker: Worker | None,
+    ) -> None:
+        self._store, self._listener, self._reactor = store, listener, reactor
+        self._tickers, self._worker = tickers, worker
+        self._web = threading.Thread(target=self._serve, name="web", daemon=True)
+
+    def _serve(self) -> None:
+        if self._listener is not None:
+            self._listener.run()
+
+    @property
+    def port(self) -> int:
+        """Where the web part listens; 0 without one."""
+        return 0 if self._listener is None else int(self._listener.effective_port)
+
+    def start(self) -> None:
+        """Begin: consumers first, so that nothing is rung to nobody."""
+        if self._worker is not None:
+            self._worker.start()
+        if self._reactor is not None:
+            self._reactor.start()
+        for ticker in self._tickers:
+            ticker.start()
+        if self._listener is not None:
+            self._web.start()
+        log.info("server.started", port=self.port, version=VERSION)
+
+    def stop(self) -> bool:
+        """End in order: workers may finish first. True if nothing was left behind."""
+        ended = self._worker.stop() if self._worker is not None else True
+        for ticker in self._tickers:
+            ticker.stop()
+        if self._reactor is not None:
+            ended = self._reactor.stop(timedelta(seconds=10)) and ended
+        if self._listener is not None:
+            self._listener.close()
+        self._store.dispose()
+        log.info("server.stopped")
+        return ended
+
+
+def _database_url(settings: Settings) -> str:
+    return settings.database_url or f"sqlite:///{settings.data_dir / 'thera.db'}"
+
+
+def migrate_database(settings: Settings) -> None:
+    """Bring the schema up to date."""
+    engine = make_engine(_database_url(settings))
+    migrate(engine)
+    engine.dispose()
+
+
+def _secret(value: SecretStr | None) -> str:
+    if value is None:
+        raise RuntimeError("a required secret is missing although the settings were checked")
+    return value.get_secret_value()
+
+
+def make_context(settings: Settings, store: Store) -> Context:
+    """Put together what use cases work with."""
+    key = _secret(settings.secret_key)
+    older = [_secret(settings.secret_key_previous)] if settings.secret_key_previous else []
+    artifacts = settings.artifact_url or f"file://{settings.data_dir / 'artifacts'}"
+    return Context(
+        store=store,
+        forges=Forges(_forges(settings)),
+        vault=PlanVault(open_store(artifacts), Keyring(key, *older)),
+        server_file=load_server_file(settings.repo_config),
+        allowlist=Allowlist.parse(settings.repo_allowlist),
+        rules=Rules(
+            words=settings.command_name,
+            status_prefix=settings.status_prefix,
+            public_url=settings.public_url,
+            allow_forks=settings.allow_forks,
+            allow_drafts=settings.allow_drafts,
+            answer_unknown_repos=settings.answer_unknown_repos,
+            job_timeout=timedelta(seconds=settings.job_timeout_seconds),
+            lost_after=timedelta(seconds=settings.lost_after_seconds),
+            poll_every=timedelta(seconds=settings.poll_seconds),
+        ),
+        parse=parse_delivery,
+        job_token=lambda job_id, attempt: _job_token(key, job_id, attempt),
+        clock=lambda: datetime.now(UTC),
+    )
+
+
+def _job_token(key: str, job_id: str, attempt: int) -> str:
+    return hmac.new(key.encode(), f"job:{job_id}:{attempt}".encode(), hashlib.sha256).hexdigest()
+
+
+def _forges(settings: Settings) -> list[ForgeConfig]:
+    if settings.github_token is None or settings.github_url is None:
+        return []
+    return [
+        ForgeConfig(
+            kind="github",
+            url=settings.github_url,
+            token=settings.github_token.get_secret_value(),
+            login=settings.github_user,
+            write_interval=timedelta(seconds=settings.github_write_interval),
+        )
+    ]
+
+
+def make_server(settings: Settings, *, web: bool, reactor: bool) -> Server:
+    """Put a server process together.
+
+    Raises:
+        ConfigMistaken: the server file cannot be used.
+    """
+    engine = make_engine(_database_url(settings))
+    migrate(engine)
+    celery = make_celery(settings.broker_url)
+    ringer = Ringer(celery)
+    store = Store(engine, ringer.ring)
+    ctx = make_context(settings, store)
+    ringer.attach(ctx)
+    register(celery, ctx, ringer)
+    gateway = ServerGateway(ctx)
+    embedded = EmbeddedReactor(celery) if reactor else None
+    worker = _one_box_worker(settings, gateway) if reactor and settings.one_box else None
+    parts: dict[str, Callable[[], bool]] = {"database": lambda: _answers(store)}
+    if embedded is not None:
+        parts["reactor"] = embedded.is_alive
+    if worker is not None:
+        parts["worker"] = lambda: worker.alive
+    listener = _listener(settings, ctx, gateway, parts) if web else None
+    return Server(store, listener, embedded, _tickers(settings, ctx, ringer) if reactor else (), worker)
+
+
+def _answers(store: Store) -> bool:
+    try:
+        store.ping()
+    except ServiceError:
+        return False
+    return True
+
+
+def _tickers(settings: Settings, ctx: Context, ringer: Ringer) -> list[Ticker]:
+    every = timedelta(seconds=settings.reconcile_seconds)
+    tickers = [Ticker("reconcile", every, lambda: reconcile(ctx, ringer.ring))]
+    if settings.poll_seconds:
+        since = [datetime.now(UTC)]
+
+        def look() -> None:
+            began = datetime.now(UTC)
+            poll(ctx, since=since[0])
+            since[0] = began
+
+        tickers.append(Ticker("poll", ctx.rules.poll_every, look))
+    return tickers
+
+
+def _listener(settings: Settings, ctx: Context, gateway: ServerGateway, parts: Mapping[str, Callable[[], bool]]) -> Any:
+    secrets = {"github": _secret(settings.github_webhook_secret)} if settings.github_webhook_secret else {}
+    inbox = Inbox(ctx.store, ctx.allowlist, ctx.clock)
+    webhooks = make_webhooks(inbox, WebhookConfig(secrets=secrets, max_bytes=settings.webhook_max_bytes))
+    app = make_web(
+        ctx,
+        gateway,
+        WebSettings(
+            secret_key=_secret(settings.secret_key),
+            worker_token=_secret(settings.worker_token),
+            username=settings.web_username,
+            password=settings.web_password.get_secret_value() if settings.web_password else None,
+            api_tokens=settings.api_tokens,
+            secure_cookies=settings.public_url.startswith("https:"),
+            version=VERSION,
+            ready=lambda: {name: works() for name, works in parts.items()},
+        ),
+        blueprints=[webhooks],
+    )
+    return create_server(app, host=settings.host, port=settings.port, threads=_WEB_THREADS, ident=None)
+
+
+def _worker_settings(settings: Settings) -> WorkerSettings:
+    return WorkerSettings(
+        data_dir=settings.data_dir,
+        name=settings.worker_name or default_name(),
+        pool=settings.worker_pool,
+        concurrency=settings.worker_concurrency or os.cpu_count() or 2,
+        version=VERSION,
+        broker_url=settings.broker_url,
+        server_url=settings.server_url or "",
+        worker_token=_secret(settings.worker_token),
+        checkout_dir=settings.checkout_dir,
+        terraform_version=settings.terraform_version,
+        terraform_distribution=settings.terraform_distribution,
+        terraform_download_url=settings.terraform_download_url,
+        heartbeat=timedelta(seconds=settings.heartbeat_seconds),
+        stop_grace=timedelta(seconds=settings.stop_grace_seconds),
+        environment=dict(os.environ),
+    )
+
+
+def _one_box_worker(settings: Settings, gateway: ServerGateway) -> Worker:
+    return make_worker(_worker_settings(settings), OneBoxGateway(gateway))
+
+
+def make_separate_worker(settings: Settings) -> Worker:
+    """Put a worker process together that reaches its server over HTTP."""
+    return make_worker(_worker_settings(settings))

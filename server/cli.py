@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TypeVar
@@ -70,14 +71,14 @@ def _until_told_to_stop() -> None:
 def _serve(*, web: bool, reactor: bool) -> None:
     settings = _settings(server_mistakes)
     try:
-        server = bootstrap.make_server(with_generated_keys(settings), web=web, reactor=reactor)
+        running = bootstrap.make_server(with_generated_keys(settings), web=web, reactor=reactor)
     except ConfigMistaken as error:
         click.echo(f"Thera cannot start:\n{error}", err=True)
         sys.exit(2)
-    server.start()
+    running.start()
     _until_told_to_stop()
     logging.getLogger(__name__).info("stopping")
-    sys.exit(0 if server.stop() else 1)
+    sys.exit(0 if running.stop() else 1)
 
 
 @main.command()
@@ -121,7 +122,7 @@ def check_config(files: tuple[Path, ...]) -> None:
     """Check the environment, the server file and any repository FILES; list every mistake at once."""
     mistakes: list[str] = []
     for file in files:
-        mistakes += _mistakes_of(lambda file=file: load_repo_file(file.read_text(), file=str(file), base_branch=""))
+        mistakes += _mistakes_of(partial(_check_repo_file, file))
     if not files:
         mistakes += _environment_mistakes()
     for mistake in mistakes:
@@ -129,6 +130,10 @@ def check_config(files: tuple[Path, ...]) -> None:
     if mistakes:
         sys.exit(1)
     click.echo("No mistakes found.")
+
+
+def _check_repo_file(file: Path) -> None:
+    load_repo_file(file.read_text(encoding="utf-8"), file=str(file), base_branch="main")
 
 
 def _mistakes_of(check: Callable[[], object]) -> list[str]:

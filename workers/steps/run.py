@@ -2,19 +2,31 @@
 
 import re
 
+from workers.errors import JobFailed
 from workers.process import Completed
 from workers.protocol.jobs import Step
 from workers.protocol.results import FailureKind
 from workers.steps.context import StepContext
 
+_FILTER = "filter_regex:"
+
 
 def run(context: StepContext, step: Step) -> str:
-    """Run it through its shell and give what its `output` lets people see."""
+    """Run it through its shell and give what its `output` lets people see.
+
+    What its filters take out stays out when it fails, too; `hide` hides success only.
+    """
+    patterns = _patterns(step)
     done = shell(context, step)
-    text = _filtered(context.tail(done), step.output)
+    text = context.tail(done)
+    for rule in step.output:
+        if rule == "strip_refreshing":
+            _, found, rest = text.rpartition("Refreshing state...")
+            text = rest.partition("\n")[2] if found else text
+        elif rule in patterns:
+            text = patterns[rule].sub(_masked, text)
     if not done.ok:
-        failure = context.failed(done, f"`{step.command}` ended with exit status {done.returncode}", FailureKind.STEP)
-        raise failure
+        raise context.failed(f"`{step.command}` ended with exit status {done.returncode}", text, FailureKind.STEP)
     return "" if "hide" in step.output else text
 
 
@@ -27,14 +39,20 @@ def shell(context: StepContext, step: Step, *, quiet: bool = False, capture_stdo
     return context.command(argv, what=f"`{step.command}`", quiet=quiet, capture_stdout=capture_stdout)
 
 
-def _filtered(text: str, output: tuple[str, ...]) -> str:
-    for rule in output:
-        if rule == "strip_refreshing":
-            _, found, rest = text.rpartition("Refreshing state...")
-            text = rest.partition("\n")[2] if found else text
-        elif rule.startswith("filter_regex:"):
-            pattern = re.compile(rule.removeprefix("filter_regex:"))
-            groups = pattern.groups
-            left, right = (r"\1" if groups else ""), (r"\2" if groups > 1 else "")
-            text = pattern.sub(f"{left}<redacted>{right}", text)
-    return text
+def _patterns(step: Step) -> dict[str, re.Pattern[str]]:
+    """Read the filters before the command runs: one that cannot be read must not let anything through."""
+    found: dict[str, re.Pattern[str]] = {}
+    for rule in step.output:
+        if rule.startswith(_FILTER):
+            try:
+                found[rule] = re.compile(rule.removeprefix(_FILTER))
+            except re.error as error:
+                words = f"`{rule.removeprefix(_FILTER)}` is not a regular expression: {error}"
+                raise JobFailed(FailureKind.STEP, words) from error
+    return found
+
+
+def _masked(match: re.Match[str]) -> str:
+    """Keep the first two groups, as Atlantis does, and mask what lies between them."""
+    groups = match.groups(default="")
+    return "".join(("".join(groups[:1]), "<redacted>", "".join(groups[1:2])))

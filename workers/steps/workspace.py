@@ -1,7 +1,5 @@
 """Switch to the project's workspace, making it if need be."""
 
-from pathlib import Path
-
 from workers.steps.context import StepContext
 
 
@@ -18,6 +16,6 @@ def switch(context: StepContext) -> None:
 
 
 def _current(context: StepContext) -> str:
-    folder = Path(context.environment.get("TF_DATA_DIR", context.folder / ".terraform"))
-    file = folder / "environment"
-    return file.read_text().strip() if file.is_file() else "default"
+    file = context.data_dir / "environment"
+    chosen = context.environment.get("TF_WORKSPACE")
+    return chosen or (file.read_text(encoding="utf-8", errors="replace").strip() if file.is_file() else "") or "default"

@@ -4,9 +4,10 @@ import hashlib
 import io
 import json
 import platform
+import re
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -23,7 +24,9 @@ from workers.protocol.results import FailureKind
 Distribution = Literal["terraform", "opentofu"]
 COMMANDS: Mapping[Distribution, str] = {"terraform": "terraform", "opentofu": "tofu"}
 _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+_VERSION = re.compile(r"\d+\.\d+\.\d+(-[\w.]+)?", re.ASCII)
 _LARGEST = 512 * 1024 * 1024
+_CHUNK = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,13 @@ def find(
         JobFailed: there is none; the message says what was looked for, where, and what to do.
     """
     command, search = COMMANDS[distribution], environment.get("PATH", "")
+    if version is not None and not _VERSION.fullmatch(version):
+        raise JobFailed(FailureKind.BINARY, f"`{version}` is not a version of {command}; write it as 1.2.3")
     managed = data_dir / "bin" / f"{command}{version}"
     if version is None:
         found = shutil.which(command, path=search)
         if found is None:
-            raise _missing(command, None, download_url)
+            raise _missing(command, None, managed)
         return Binary(Path(found), distribution, _version_of(Path(found), environment))
     named = shutil.which(f"{command}{version}", path=search)
     if named is not None:
@@ -64,17 +69,38 @@ def find(
     if managed.exists():
         return Binary(managed, distribution, version)
     if download_url is None:
-        raise _missing(command, version, None)
+        raise _missing(command, version, managed)
     _download(command, version, managed, url=download_url)
     return Binary(managed, distribution, version)
 
 
-def _missing(command: str, version: str | None, download_url: str | None) -> JobFailed:
-    wanted = command if version is None else f"{command} {version}"
-    advice = "" if download_url else ", or set THERA_TERRAFORM_DOWNLOAD_URL so that workers fetch it"
+def installed(distribution: Distribution, *, environment: Mapping[str, str], data_dir: Path) -> frozenset[str]:
+    """List the versions that lie ready under their own name (`terraform1.5.7`), on the PATH or downloaded."""
+    command = COMMANDS[distribution]
+    folders = [data_dir / "bin", *(Path(place) for place in environment.get("PATH", "").split(":") if place)]
+    names = (file.name.removeprefix(command) for folder in folders for file in _files(folder, f"{command}[0-9]*"))
+    return frozenset(name for name in names if _VERSION.fullmatch(name))
+
+
+def _files(folder: Path, pattern: str) -> Iterator[Path]:
+    try:
+        yield from folder.glob(pattern)
+    except OSError:  # a place on the PATH that we may not read
+        return
+
+
+def _missing(command: str, version: str | None, managed: Path) -> JobFailed:
+    if version is None:
+        return JobFailed(
+            FailureKind.BINARY,
+            f"This worker has no {command}: install it on the worker's PATH, or set THERA_TERRAFORM_VERSION "
+            "and THERA_TERRAFORM_DOWNLOAD_URL so that workers fetch it",
+        )
     return JobFailed(
         FailureKind.BINARY,
-        f"This worker has no {wanted}: install it on the worker's PATH{advice}",
+        f"This worker has no {command} {version}: neither `{command}{version}` nor a `{command}` of that version is "
+        f"on its PATH, nor is there {managed}. "
+        "Install it, or set THERA_TERRAFORM_DOWNLOAD_URL so that workers fetch it",
     )
 
 
@@ -91,41 +117,58 @@ def _asked(path: Path, _changed: int, home: str) -> str:
     try:
         return str(json.loads(done.stdout)["terraform_version"])
     except (ValueError, KeyError) as error:
-        raise JobFailed(FailureKind.BINARY, f"`{path} version` does not answer as Terraform does") from error
+        raise JobFailed(
+            FailureKind.BINARY, f"`{path} version` does not answer as Terraform does", done.output[:2000]
+        ) from error
 
 
 def _download(command: str, version: str, target: Path, *, url: str) -> None:
-    """Fetch a release, check it against the release's SHA256SUMS, and put it in place at once."""
+    """Fetch a release, check it, and put it in place at once; of several jobs that want it, one does."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{target}.lock"):
+    with FileLock(target.with_name(f".{target.name}.lock")):
         if target.exists():
             return
         machine = _ARCHITECTURES.get(platform.machine().lower(), platform.machine().lower())
         archive = f"{command}_{version}_{platform.system().lower()}_{machine}.zip"
-        base = f"{url}/{command}/{version}"
-        sums = _get(f"{base}/{command}_{version}_SHA256SUMS").decode("utf-8", "replace")
-        expected = next((line.split()[0] for line in sums.splitlines() if line.split()[1:] == [archive]), None)
+        base = f"{url.rstrip('/')}/{command}/{version}"
+        sums = _get(f"{base}/{command}_{version}_SHA256SUMS")
         content = _get(f"{base}/{archive}")
-        if expected is None or hashlib.sha256(content).hexdigest() != expected:
-            raise JobFailed(FailureKind.BINARY, f"{archive} does not match the checksums of its release; not used")
-        fresh = target.with_suffix(".new")
-        fresh.write_bytes(_member(content, command))
+        _insist_on_checksum(archive, content, sums)
+        fresh = target.with_name(f".{target.name}.new")
+        fresh.write_bytes(_member(archive, content, command))
         fresh.chmod(0o755)
         fresh.replace(target)
 
 
+def _insist_on_checksum(archive: str, content: bytes, sums: bytes) -> None:
+    """Check an archive against its release's sums. Who signed the sums is to be checked here as well."""
+    lines = (line.split() for line in sums.decode("utf-8", "replace").splitlines())
+    expected = next((words[0] for words in lines if words[1:] == [archive]), None)
+    if expected is None or hashlib.sha256(content).hexdigest() != expected.lower():
+        raise JobFailed(FailureKind.BINARY, f"{archive} does not match the checksums of its release; not used")
+
+
 def _get(url: str) -> bytes:
+    content = bytearray()
     try:
-        answer = requests.get(url, timeout=60)
-        answer.raise_for_status()
+        with requests.get(url, timeout=60, stream=True) as answer:
+            answer.raise_for_status()
+            for chunk in answer.iter_content(_CHUNK):
+                content += chunk
+                if len(content) > _LARGEST:
+                    raise JobFailed(FailureKind.BINARY, f"{url} is larger than any release; not used")
     except requests.RequestException as error:
         raise JobFailed(FailureKind.BINARY, f"Cannot download {url}: {error}") from error
-    return answer.content
+    return bytes(content)
 
 
-def _member(content: bytes, command: str) -> bytes:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        info = archive.getinfo(command)
-        if info.file_size > _LARGEST:
-            raise JobFailed(FailureKind.BINARY, f"{command} in the archive is larger than any release")
-        return archive.read(info)
+def _member(archive: str, content: bytes, command: str) -> bytes:
+    """Read the one file that is wanted; names in the archive never become paths."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as opened:
+            info = opened.getinfo(command)
+            if info.file_size > _LARGEST:
+                raise JobFailed(FailureKind.BINARY, f"{command} in {archive} is larger than any release; not used")
+            return opened.read(info)
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise JobFailed(FailureKind.BINARY, f"{archive} holds no {command}; not used") from error

@@ -3,6 +3,7 @@
 import gzip
 import io
 import tarfile
+import zlib
 from pathlib import Path
 
 from workers.errors import JobFailed
@@ -47,7 +48,7 @@ def unpack(content: bytes, *, plan: Path, folder: Path) -> None:
                     target.unlink(missing_ok=True)  # never through a link that the repository put there
                     target.write_bytes(file.read())
                     seen.add(member.name)
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except (tarfile.TarError, zlib.error, OSError, EOFError) as error:
         raise JobFailed(FailureKind.STALE, "The saved plan cannot be read. Plan again.") from error
     if PLAN not in seen:
         raise JobFailed(FailureKind.STALE, "The saved plan is incomplete. Plan again.")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from workers.protocol.results import (
@@ -49,6 +50,8 @@ _LARGEST_SUMMARY = 1_000_000
 def summarise(plan: Mapping[str, Any]) -> ChangeSummary:
     """Read a plan. Beyond a size, details of resources and then resources are left out and counted."""
     changes = [change for change in map(_resource, plan.get("resource_changes", ())) if change is not None]
+    deferred = map(_deferred, plan.get("deferred_changes", ()))
+    changes += [replace(change, deferred=True) for change in deferred if change is not None]
     changes.sort(key=lambda change: (_RANK[change.action], change.address))
     outputs = tuple(change for change in map(_output, sorted(plan.get("output_changes", {}).items())) if change)
     kept = _that_fit(changes)
@@ -83,6 +86,11 @@ def _that_fit(changes: Sequence[ResourceChange]) -> list[ResourceChange]:
             break
         kept.append(change)
     return kept
+
+
+def _deferred(raw: Mapping[str, Any]) -> ResourceChange | None:
+    change = raw.get("resource_change")
+    return _resource(change) if change else None
 
 
 def _resource(raw: Mapping[str, Any]) -> ResourceChange | None:
@@ -189,7 +197,7 @@ def _leaves(path: tuple[str | int, ...], before: Any, after: Any, marks: _Marks)
     if containers and not keys and not marks.keys():
         yield path, before, after, marks
         return
-    for key in sorted(keys | marks.keys(), key=str):
+    for key in sorted(keys | marks.keys(), key=lambda key: (0, key, "") if isinstance(key, int) else (1, 0, key)):
         yield from _leaves((*path, key), _child_value(before, key), _child_value(after, key), marks.below(key))
 
 
@@ -239,6 +247,7 @@ def _output(item: tuple[str, Mapping[str, Any]]) -> OutputChange | None:
 
 
 def _counts(changes: Sequence[ResourceChange], outputs: Sequence[OutputChange]) -> Counts:
+    changes = [change for change in changes if not change.deferred]  # another apply's business
     count = {action: sum(change.action is action for change in changes) for action in Action}
     return Counts(
         add=count[Action.CREATE],

@@ -33,11 +33,8 @@ def cache_for_init(cache: Path, view: Path, folder: Path, *, cancel: threading.E
         yield view
         return
     with _alone_in(cache, cancel):
-        if is_complete(cache, view, folder):  # whoever was here before has fetched them
-            use = view
-        else:
-            use = cache
-        yield use
+        # Whoever was here before may have fetched them.
+        yield view if is_complete(cache, view, folder) else cache
 
 
 def is_complete(cache: Path, view: Path, folder: Path) -> bool:

@@ -1,0 +1,228 @@
+"""GitHub's REST routes: people, repositories, branches and statuses."""
+
+from flask import Blueprint, Response, g, jsonify, make_response, request
+
+from sandbox.forge import NoSuchThing, NotPossible, SandboxForge
+from sandbox.github.answers import SLUG, Build, problem
+from sandbox.github.payloads import Json, Payloads, stamp
+from sandbox.github.pulls import add_conversation, add_pulls, add_reviews
+from sandbox.model import Protection, Repo, Status
+
+
+def make_api(forge: SandboxForge, build: Build) -> Blueprint:
+    """Make the routes; `build` gives payloads whose links fit the request."""
+    api = Blueprint("github", __name__)
+
+    @api.before_request
+    def _who() -> Response | None:
+        given = request.headers.get("Authorization", "").rpartition(" ")[2]
+        user = forge.user_of(given)
+        if user is None:
+            return problem(401, "Bad credentials")
+        g.login = user.login
+        return None
+
+    @api.after_request
+    def _limits(answer: Response) -> Response:
+        answer.headers.update({"X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": "4999"})
+        return answer
+
+    @api.errorhandler(NoSuchThing)
+    def _absent(error: NoSuchThing) -> Response:  # noqa: ARG001  (GitHub does not say what is missing)
+        return problem(404, "Not Found")
+
+    @api.errorhandler(NotPossible)
+    def _refused(error: NotPossible) -> Response:
+        return problem(409 if "modified" in str(error) else 422, str(error))
+
+    _people(api, build)
+    _repositories(api, forge, build)
+    add_pulls(api, forge, build)
+    add_reviews(api, forge, build)
+    add_conversation(api, forge, build)
+    _statuses(api, forge, build)
+    return api
+
+
+def _people(api: Blueprint, build: Build) -> None:
+    @api.get("/user")
+    def _user() -> Response:
+        me = build().user(g.login)
+        return jsonify(
+            me
+            | {"name": g.login, "public_repos": 0, "public_gists": 0, "followers": 0, "following": 0}
+            | {"created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}
+            | dict.fromkeys(("company", "blog", "location", "email", "hireable", "bio"))
+        )
+
+    @api.get("/rate_limit")
+    def _rate_limit() -> Response:
+        limit = {"limit": 5000, "remaining": 4999, "reset": 2_000_000_000, "used": 1}
+        return jsonify({"resources": {"core": limit, "search": limit}, "rate": limit})
+
+
+def _repositories(api: Blueprint, forge: SandboxForge, build: Build) -> None:
+    @api.get(f"/repos/{SLUG}")
+    def _repo(owner: str, name: str) -> Response:
+        return jsonify(build().repo(forge.repo(f"{owner}/{name}")))
+
+    @api.get(f"/repos/{SLUG}/collaborators/<login>/permission")
+    def _permission(owner: str, name: str, login: str) -> Response:
+        permission = forge.permission(f"{owner}/{name}", login)
+        user = build().user(login) | {"permissions": {}, "role_name": permission}
+        return jsonify({"permission": permission, "role_name": permission, "user": user})
+
+    @api.get(f"/repos/{SLUG}/compare/<path:ends>")
+    def _compare(owner: str, name: str, ends: str) -> Response:
+        repo = forge.repo(f"{owner}/{name}")
+        base, _, head = ends.partition("...")
+        base_sha, head_sha = repo.git.sha(base), repo.git.sha(head)
+        if base_sha is None or head_sha is None:
+            raise NoSuchThing(ends)
+        ahead, behind = repo.git.ahead_behind(base_sha, head_sha)
+        words = {(True, True): "diverged", (True, False): "ahead", (False, True): "behind"}
+        url = f"{build().api}/repos/{repo.full_name}/compare/{ends}"
+        commit = _commit(build(), repo, base_sha)
+        return jsonify(
+            {
+                "url": url,
+                "html_url": url,
+                "permalink_url": url,
+                "diff_url": url,
+                "patch_url": url,
+                "base_commit": commit,
+                "merge_base_commit": commit,
+                "status": words.get((ahead > 0, behind > 0), "identical"),
+                "ahead_by": ahead,
+                "behind_by": behind,
+                "total_commits": ahead,
+                "commits": [],
+                "files": [],
+            }
+        )
+
+    @api.get(f"/repos/{SLUG}/branches/<path:branch>/protection")
+    def _protection(owner: str, name: str, branch: str) -> Response:
+        repo = forge.repo(f"{owner}/{name}")
+        rules = repo.protections.get(branch)
+        if rules is None:
+            return problem(404, "Branch not protected")
+        return jsonify(_protected(build(), repo, branch, rules))
+
+    @api.get(f"/repos/{SLUG}/branches/<path:branch>")
+    def _branch(owner: str, name: str, branch: str) -> Response:
+        repo = forge.repo(f"{owner}/{name}")
+        sha = repo.git.sha(f"refs/heads/{branch}")
+        if sha is None:
+            raise NoSuchThing(branch)
+        url = f"{build().api}/repos/{repo.full_name}/branches/{branch}"
+        return jsonify(
+            {
+                "name": branch,
+                "commit": _commit(build(), repo, sha),
+                "_links": {"html": url, "self": url},
+                "protected": branch in repo.protections,
+                "protection": {"enabled": branch in repo.protections},
+                "protection_url": f"{url}/protection",
+            }
+        )
+
+    @api.get(f"/repos/{SLUG}/rules/branches/<path:branch>")
+    def _rules(owner: str, name: str, branch: str) -> Response:  # noqa: ARG001  (the sandbox has no rulesets)
+        forge.repo(f"{owner}/{name}")
+        return jsonify([])
+
+
+def _commit(payloads: Payloads, repo: Repo, sha: str) -> Json:
+    base = f"{payloads.api}/repos/{repo.full_name}/commits/{sha}"
+    person = {"name": "Sandbox", "email": "sandbox@forge.invalid", "date": stamp(repo.created_at)}
+    return {
+        "sha": sha,
+        "node_id": f"C_{sha}",
+        "url": base,
+        "html_url": f"{payloads.web}/{repo.full_name}/commit/{sha}",
+        "comments_url": f"{base}/comments",
+        "author": None,
+        "committer": None,
+        "parents": [],
+        "commit": {
+            "url": base,
+            "author": person,
+            "committer": person,
+            "message": "A commit",
+            "comment_count": 0,
+            "tree": {"sha": sha, "url": base},
+        },
+    }
+
+
+def _protected(payloads: Payloads, repo: Repo, branch: str, rules: Protection) -> Json:
+    url = f"{payloads.api}/repos/{repo.full_name}/branches/{branch}/protection"
+    found: Json = {"url": url, "enforce_admins": {"url": f"{url}/enforce_admins", "enabled": False}}
+    if rules.contexts:
+        found["required_status_checks"] = {
+            "url": f"{url}/required_status_checks",
+            "strict": rules.strict,
+            "contexts": list(rules.contexts),
+            "contexts_url": f"{url}/required_status_checks/contexts",
+            "checks": [{"context": context, "app_id": None} for context in rules.contexts],
+        }
+    if rules.approvals:
+        found["required_pull_request_reviews"] = {
+            "url": f"{url}/required_pull_request_reviews",
+            "dismiss_stale_reviews": False,
+            "require_code_owner_reviews": False,
+            "required_approving_review_count": rules.approvals,
+            "require_last_push_approval": False,
+        }
+    return found
+
+
+def _statuses(api: Blueprint, forge: SandboxForge, build: Build) -> None:
+    @api.post(f"/repos/{SLUG}/statuses/<sha>")
+    def _set(owner: str, name: str, sha: str) -> Response:
+        asked, repo = request.get_json(), forge.repo(f"{owner}/{name}")
+        status = Status(
+            id=forge.ids.next(),
+            context=asked.get("context", "default"),
+            state=asked["state"],
+            description=asked.get("description") or "",
+            target_url=asked.get("target_url") or "",
+            author=g.login,
+        )
+        forge.set_status(repo.full_name, sha, status)
+        return make_response(jsonify(build().status(repo, sha, status)), 201)
+
+    @api.get(f"/repos/{SLUG}/commits/<ref>/status")
+    def _combined(owner: str, name: str, ref: str) -> Response:
+        repo = forge.repo(f"{owner}/{name}")
+        sha = repo.git.sha(ref) or ref
+        latest = repo.latest_statuses(sha)
+        states = {status.state for status in latest}
+        state = "failure" if states & {"failure", "error"} else "success" if states == {"success"} else "pending"
+        base = f"{build().api}/repos/{repo.full_name}"
+        return jsonify(
+            {
+                "state": state,
+                "statuses": [build().simple_status(repo, sha, status) for status in latest],
+                "sha": sha,
+                "total_count": len(latest),
+                "repository": build().repo(repo),
+                "commit_url": f"{base}/commits/{sha}",
+                "url": f"{base}/commits/{sha}/status",
+            }
+        )
+
+    @api.get(f"/repos/{SLUG}/commits/<ref>/check-runs")
+    def _checks(owner: str, name: str, ref: str) -> Response:  # noqa: ARG001  (the sandbox runs no checks)
+        forge.repo(f"{owner}/{name}")
+        return jsonify({"total_count": 0, "check_runs": []})
+
+    @api.get(f"/repos/{SLUG}/commits/<ref>")
+    def _one(owner: str, name: str, ref: str) -> Response:
+        repo = forge.repo(f"{owner}/{name}")
+        sha = repo.git.sha(ref)
+        if sha is None:
+            raise NoSuchThing(ref)
+        stats = {"additions": 0, "deletions": 0, "total": 0}
+        return jsonify(_commit(build(), repo, sha) | {"stats": stats, "files": []})

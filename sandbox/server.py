@@ -1,0 +1,60 @@
+"""The forge as a server: for tests in a thread, for the demo in a process."""
+
+import threading
+from pathlib import Path
+
+from flask import Flask, request
+from waitress.server import create_server
+
+from sandbox.faults import Faults
+from sandbox.forge import SandboxForge
+from sandbox.githttp import make_git
+from sandbox.github.hooks import HookSender
+from sandbox.github.payloads import Payloads
+from sandbox.github.routes import make_api
+from sandbox.pages import make_pages
+from sandbox.state import States, make_state
+
+API = "/api/v3"
+
+
+class SandboxServer:
+    """A forge that listens on loopback. `port` 0 takes a free one."""
+
+    def __init__(self, data_dir: Path, *, host: str = "127.0.0.1", port: int = 0, threads: int = 16) -> None:
+        self.forge = SandboxForge(data_dir)
+        self.states = States()
+        self.faults = Faults()
+        self.app = Flask("sandbox")
+        self._listener = create_server(
+            self.app, host=host, port=port, threads=threads, clear_untrusted_proxy_headers=True
+        )
+        self.url = f"http://{host}:{self._listener.effective_port}"
+        self.api_url = f"{self.url}{API}"
+        self.hooks = HookSender(self._payloads())
+        self.forge.listeners.append(self.hooks.hear)
+        self.faults.install(self.app)
+        self.app.register_blueprint(make_api(self.forge, self._asked), url_prefix=API)
+        self.app.register_blueprint(make_git(self.forge))
+        self.app.register_blueprint(make_state(self.states))
+        self.app.register_blueprint(make_pages(self.forge))
+        self._thread = threading.Thread(target=self._listener.run, name="sandbox", daemon=True)
+
+    def _payloads(self) -> Payloads:
+        return Payloads(self.forge, api=self.api_url, web=self.url)
+
+    def _asked(self) -> Payloads:
+        """Write links for the address by which we were asked: clients follow them."""
+        web = request.host_url.rstrip("/")
+        return Payloads(self.forge, api=f"{web}{API}", web=web)
+
+    def start(self) -> "SandboxServer":
+        """Begin to answer."""
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop answering."""
+        self.hooks.stop()
+        self._listener.close()
+        self._thread.join(5)
