@@ -1,8 +1,9 @@
 """A gateway in memory: hands out assignments, remembers what workers say, and can misbehave on request."""
 
+import contextlib
 import hashlib
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from workers.errors import Fenced, JobFailed, Unreachable
@@ -83,28 +84,16 @@ class MemoryGateway:
         with self._call("report", ticket):
             self.reports.setdefault(ticket.job_id, report)
 
-    def _call(self, name: str, ticket: Ticket) -> "_Call":
-        return _Call(self, name, ticket)
+    @contextlib.contextmanager
+    def _call(self, name: str, ticket: Ticket) -> Iterator[None]:
+        with self.changed:
+            self._misbehave(name, ticket)
+            yield
+            self.changed.notify_all()
 
-
-@dataclass(frozen=True)
-class _Call:
-    gateway: MemoryGateway
-    name: str
-    ticket: Ticket
-
-    def __enter__(self) -> None:
-        self.gateway.changed.acquire()
-        try:
-            if self.gateway.silent_for.get(self.name, 0) > 0:
-                self.gateway.silent_for[self.name] -= 1
-                raise Unreachable(f"{self.name} was not answered, as the test wanted")
-            if self.ticket.job_id in self.gateway.fenced:
-                raise Fenced("This attempt is over.")
-        except BaseException:
-            self.gateway.changed.release()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        self.gateway.changed.notify_all()
-        self.gateway.changed.release()
+    def _misbehave(self, name: str, ticket: Ticket) -> None:
+        if self.silent_for.get(name, 0) > 0:
+            self.silent_for[name] -= 1
+            raise Unreachable(f"{name} was not answered, as the test wanted")
+        if ticket.job_id in self.fenced:
+            raise Fenced("This attempt is over.")

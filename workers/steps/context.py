@@ -18,6 +18,7 @@ from workers.terraform.binary import Binary
 from workers.terraform.diagnostics import diagnostics
 
 _SHOWN = 60_000
+_GRACE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +70,7 @@ class StepContext:
         *,
         what: str,
         kind: FailureKind = FailureKind.STEP,
+        grace: timedelta = _GRACE,
         capture_stdout: bool = False,
         quiet: bool = False,
     ) -> Completed:
@@ -86,6 +88,7 @@ class StepContext:
                 sink=None if quiet else self.sink,
                 timeout=self.remaining(),
                 cancel=self.cancel,
+                grace=grace,
                 capture_stdout=capture_stdout,
             )
         except FileNotFoundError as error:
@@ -98,7 +101,14 @@ class StepContext:
             raise JobFailed(FailureKind.TIMEOUT, f"{what} took too long and was stopped", self.tail(done))
         return done
 
-    def terraform(self, arguments: list[str], *, capture_stdout: bool = False, quiet: bool = False) -> Completed:
+    def terraform(
+        self,
+        arguments: list[str],
+        *,
+        grace: timedelta = _GRACE,
+        capture_stdout: bool = False,
+        quiet: bool = False,
+    ) -> Completed:
         """Run Terraform; what it says no to fails the job with its own diagnostics.
 
         Raises:
@@ -108,7 +118,14 @@ class StepContext:
         if not quiet:
             self.sink(f"\x1b[1m$ {what} {' '.join(arguments[1:])}\x1b[0m")
         argv = [str(self.binary.path), *arguments]
-        done = self.command(argv, what=what, kind=FailureKind.TERRAFORM, capture_stdout=capture_stdout, quiet=quiet)
+        done = self.command(
+            argv,
+            what=what,
+            kind=FailureKind.TERRAFORM,
+            grace=grace,
+            capture_stdout=capture_stdout,
+            quiet=quiet,
+        )
         if not done.ok:
             raise self.failed(f"{what} failed", self.tail(done), FailureKind.TERRAFORM)
         return done

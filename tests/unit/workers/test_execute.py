@@ -139,7 +139,7 @@ def test_another_plan_than_the_reviewed_one_is_not_applied(bench: Bench) -> None
 def test_a_step_that_swaps_the_plan_is_caught(bench: Bench) -> None:
     work = plan_of(bench.pull({"prod/main.tf": ONE}))
     facts = bench.planned(work)
-    swap = run("echo 'resource \"terraform_data\" \"evil\" {}' > evil.tf && terraform plan -out=$PLANFILE")
+    swap = run('echo \'resource "terraform_data" "evil" {}\' > evil.tf && terraform plan -out=$PLANFILE')
 
     report = bench.do(apply_of(work, facts, Step(name="init"), swap, Step(name="apply")))
 
@@ -250,7 +250,7 @@ def test_the_worker_s_workspace_and_data_folder_are_not_the_project_s(bench: Ben
 
 
 def test_a_cancel_stops_the_job_and_everything_it_started(bench: Bench) -> None:
-    work = plan_of(bench.pull({"prod/main.tf": ONE}), run("echo begun; sh -c 'sleep 31.0625' & sleep 31.0625"))
+    work = plan_of(bench.pull({"prod/main.tf": ONE}), run("echo begun; (sleep 31.0625; true) | sleep 31.0625"))
     ticket, thread = bench.in_background(work)
     bench.gateway.wait_for_log(ticket.job_id, "begun")
 
@@ -399,7 +399,7 @@ def test_a_project_outside_of_the_repository_is_refused(bench: Bench) -> None:
 
 def test_jobs_share_a_provider_cache_without_harm(bench: Bench, lab_cli_config: Path) -> None:
     bench.environment = {"TF_CLI_CONFIG_FILE": str(lab_cli_config)}
-    code = LAB_REQUIRED_PROVIDERS + 'resource "lab_file" "x" {\n  path = "x"\n  content = "y"\n}\n'
+    code = LAB_REQUIRED_PROVIDERS + 'resource "lab_thing" "x" {\n  path = "x"\n}\n'
     checkout = bench.pull({f"p{number}/main.tf": code for number in range(6)})
 
     jobs = [bench.in_background(plan_of(checkout, directory=f"p{number}")) for number in range(6)]

@@ -61,9 +61,7 @@ class Bench:
     def ticket(self, work: Work, *, seconds: int = 120) -> Ticket:
         self.numbers += 1
         job = f"job-{self.numbers}"
-        return self.gateway.add(
-            Assignment(job_id=job, attempt=1, run_id="run-1", work=work, timeout_seconds=seconds)
-        )
+        return self.gateway.add(Assignment(job_id=job, attempt=1, run_id="run-1", work=work, timeout_seconds=seconds))
 
     def do(self, work: Work, *, seconds: int = 120) -> Report:
         ticket = self.ticket(work, seconds=seconds)

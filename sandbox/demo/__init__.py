@@ -1,0 +1,1 @@
+"""`make demo`: a forge, Thera, and a pull request that is planned, refused, approved, applied and merged."""

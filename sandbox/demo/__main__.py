@@ -1,0 +1,225 @@
+"""The demonstration itself. With `--once` it ends by itself, with status 0 only if every step was seen."""
+
+import argparse
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from sandbox.demo import code
+from sandbox.model import Comment, Pull
+from sandbox.server import SandboxServer
+
+REPO = "acme/infrastructure"
+SECRET = "demo-webhook-secret"  # noqa: S105  (signs webhooks between two processes of this demonstration)
+PASSWORD = "demo-password"  # noqa: S105  (shown on the terminal on purpose)
+_PATIENCE = 120.0
+
+
+class NotSeen(Exception):
+    """A step of the story did not happen."""
+
+
+def say(text: str, *, mark: str = "•") -> None:
+    """Tell what happens."""
+    print(f"\033[1m{mark}\033[0m {text}", flush=True)
+
+
+def show(comment: Comment) -> None:
+    """Print the beginning of a comment, as it would be read."""
+    shown = [line for line in comment.body.splitlines() if line.strip() and not line.startswith("<!--")][:14]
+    print(textwrap.indent("\n".join(shown), "    │ "), flush=True)
+
+
+def wait_for(what: str, seen: Callable[[], Comment | None]) -> Comment:
+    """Wait until something was said.
+
+    Raises:
+        NotSeen: it was not, in two minutes.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        found = seen()
+        if found is not None:
+            return found
+        time.sleep(0.05)
+    raise NotSeen(what)
+
+
+def said(pull: Pull, *parts: str, after: int = 0) -> Callable[[], Comment | None]:
+    """Look for a comment of Thera's that has all the parts."""
+
+    def look() -> Comment | None:
+        ours = [one for one in pull.comments if one.author == "thera-bot" and one.id > after]
+        return next((one for one in ours if all(part in one.body for part in parts)), None)
+
+    return look
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def thera_running(forge: SandboxServer, token: str, data: Path, port: int) -> Iterator[str]:
+    """Run `thera server`, alone: a complete installation."""
+    data.mkdir(parents=True, exist_ok=True)
+    (data / "repos.yaml").write_text(code.SERVER_FILE)
+    settings = {
+        "URL": f"http://127.0.0.1:{port}",
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "DATA_DIR": str(data),
+        "REPO_ALLOWLIST": f"{forge.url.removeprefix('http://')}/acme/*",
+        "REPO_CONFIG": str(data / "repos.yaml"),
+        "GITHUB_URL": forge.api_url,
+        "GITHUB_TOKEN": token,
+        "GITHUB_WEBHOOK_SECRET": SECRET,
+        "GITHUB_WRITE_INTERVAL": "0",
+        "WEB_PASSWORD": PASSWORD,
+    }
+    own = {key: value for key, value in os.environ.items() if not key.startswith("THERA_")}
+    environment = own | {f"THERA_{name}": value for name, value in settings.items()}
+    with (data / "thera.log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, "-m", "server", "server"], env=environment, stdout=log, stderr=log)
+        try:
+            _wait_until_ready(f"http://127.0.0.1:{port}", process, data / "thera.log")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+
+
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise NotSeen(f"Thera did not start; it said:\n{log.read_text()[-2000:]}")
+        with contextlib.suppress(urllib.error.URLError, OSError):
+            urllib.request.urlopen(f"{url}/readyz", timeout=2).close()  # noqa: S310  (our own address)
+            return
+        time.sleep(0.1)
+    raise NotSeen(f"Thera is not ready; it said:\n{log.read_text()[-2000:]}")
+
+
+def open_the_pull(forge: SandboxServer, files: dict[str, str]) -> Pull:
+    """Make the change and the pull request."""
+    forge.forge.commit(REPO, "grow-the-shop", code.change(files), message="Grow the shop", author="ann")
+    number = forge.forge.open_pull(
+        REPO,
+        head="grow-the-shop",
+        title="Grow the shop and move it to acme.test",
+        body="The sale starts on Monday.",
+        author="ann",
+    )
+    return forge.forge.pull(REPO, number)
+
+
+def story(forge: SandboxServer, pull: Pull) -> None:
+    """Go through the main job, step by step.
+
+    Raises:
+        NotSeen: a step did not happen.
+    """
+    say(f"ann opened a pull request: {forge.url}/{REPO}/pull/{pull.number}")
+    planned = wait_for("the plan", said(pull, "### Plan:", '"outcome":"succeeded"'))
+    say("Thera planned every project that it touches, through the shared module too:")
+    show(planned)
+    if "correct-horse-battery" in "".join(one.body for one in pull.comments):
+        raise NotSeen("a plan without the secret in it")
+
+    last = pull.comments[-1].id
+    forge.forge.comment(REPO, pull.number, "bob", "thera apply")
+    refused = wait_for("the refusal", said(pull, "approved", "required", after=last))
+    say("bob comments `thera apply`, and is refused, because nobody has approved:")
+    show(refused)
+
+    forge.forge.review(REPO, pull.number, "bob", "APPROVED")
+    last = pull.comments[-1].id
+    forge.forge.comment(REPO, pull.number, "bob", "thera apply")
+    applied = wait_for("the apply", said(pull, "### Applied", after=last))
+    say("bob approves and asks again:")
+    show(applied)
+
+    last = pull.comments[-1].id
+    _wait_for_green(forge, pull)
+    forge.forge.merge(REPO, pull.number, "bob")
+    released = wait_for("the release of the locks", said(pull, "locks free", after=last))
+    say("bob merges, and the locks are released:")
+    show(released)
+
+
+def _wait_for_green(forge: SandboxServer, pull: Pull) -> None:
+    repo = forge.forge.repo(REPO)
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        if any(one.context == "thera/apply" and one.state == "success" for one in repo.latest_statuses(pull.head_sha)):
+            return
+        time.sleep(0.05)
+    raise NotSeen("a green thera/apply status")
+
+
+def main() -> int:
+    """Run the demonstration."""
+    parser = argparse.ArgumentParser(description="A pull request from plan to merge, for real.")
+    parser.add_argument("--once", action="store_true", help="end when the story has been told")
+    arguments = parser.parse_args()
+    missing = [tool for tool in ("git", "terraform") if shutil.which(tool) is None]
+    if missing:
+        print(f"The demo needs {' and '.join(missing)} on the PATH; install it and run `make demo` again.")
+        return 1
+    with tempfile.TemporaryDirectory(prefix="thera-demo-") as folder:
+        forge = SandboxServer(Path(folder) / "forge").start()
+        try:
+            return _tell(forge, Path(folder) / "thera", once=arguments.once)
+        except NotSeen as error:
+            print(f"\nThe demo stopped: it did not see {error}", file=sys.stderr)
+            print((Path(folder) / "thera" / "thera.log").read_text()[-3000:], file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            forge.stop()
+
+
+def _tell(forge: SandboxServer, data: Path, *, once: bool) -> int:
+    token = forge.forge.create_user("thera-bot")
+    files = code.repository(forge.url)
+    local = f'backend "local" {{
+    path = "{data}/dns.tfstate"
+  }}'
+    files["dns/main.tf"] = files["dns/main.tf"].replace('backend "local" {}', local)
+    forge.forge.create_repo(REPO, files)
+    for person, right in (("thera-bot", "admin"), ("ann", "write"), ("bob", "write")):
+        if person not in forge.forge.users:
+            forge.forge.create_user(person)
+        forge.forge.permit(REPO, person, right)
+    port = _free_port()
+    with thera_running(forge, token, data, port) as url:
+        forge.forge.add_hook(REPO, f"{url}/webhooks/github", SECRET)
+        say(f"the sandbox forge is at {forge.url}, Thera at {url}")
+        story(forge, open_the_pull(forge, files))
+        say("The whole story was seen.", mark="✓")
+        if not once:
+            say(f"The forge:  {forge.url}/{REPO}/pull/1   (comment as anybody; open more pulls with git)")
+            say(f"Thera:      {url}/   (sign in as thera, password {PASSWORD})")
+            say("Ctrl-C ends both.")
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.pause()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
