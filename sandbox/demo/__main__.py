@@ -197,9 +197,7 @@ def main() -> int:
 def _tell(forge: SandboxServer, data: Path, *, once: bool) -> int:
     token = forge.forge.create_user("thera-bot")
     files = code.repository(forge.url)
-    local = f'backend "local" {{
-    path = "{data}/dns.tfstate"
-  }}'
+    local = f'backend "local" {{\n    path = "{data}/dns.tfstate"\n  }}'
     files["dns/main.tf"] = files["dns/main.tf"].replace('backend "local" {}', local)
     forge.forge.create_repo(REPO, files)
     for person, right in (("thera-bot", "admin"), ("ann", "write"), ("bob", "write")):
