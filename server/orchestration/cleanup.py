@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from server.comments.render import render_closed, render_unlocked
+from server.domain.errors import Refused
 from server.domain.job import JobState
 from server.domain.project import ProjectStatus
 from server.domain.pull import Pull, PullState
@@ -128,7 +129,11 @@ def _discard_plans(uow: UnitOfWork, pull: Pull, *, now: datetime) -> list[str]:
 
 
 def discard_lock(ctx: Context, uow: UnitOfWork, lock_id: str, *, by: str, now: datetime) -> str | None:
-    """Release one lock from the pages or the API, with its plan. None when there is no such lock."""
+    """Release one lock from the pages or the API, with its plan. None when there is no such lock.
+
+    Raises:
+        Refused: an apply is using it.
+    """
     lock = uow.locks.get(lock_id)
     if lock is None:
         return None
@@ -136,7 +141,7 @@ def discard_lock(ctx: Context, uow: UnitOfWork, lock_id: str, *, by: str, now: d
     rows = [row for row in uow.projects.of_pull(pull.id) if lock.key.dir in {"*", row.key.dir}]
     rows = [row for row in rows if lock.key.dir == "*" or row.key.workspace == lock.key.workspace]
     if any(row.status is ProjectStatus.APPLYING for row in rows):
-        return f"`{lock.key.label}` is being applied right now; its lock cannot be released."
+        raise Refused(f"`{lock.key.label}` is being applied right now; its lock cannot be released.")
     for row in rows:
         if row.artifact_id:
             uow.artifacts.mark_deleted([row.artifact_id], now=now)

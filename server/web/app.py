@@ -6,7 +6,10 @@ from flask import Blueprint, Flask, Response, request
 
 from server.orchestration.claims import ServerGateway
 from server.orchestration.context import Context
+from server.web.api import make_api
+from server.web.auth import make_auth
 from server.web.health import make_health
+from server.web.pages import make_pages
 from server.web.settings import WebSettings
 from server.web.worker_api import make_worker_api
 
@@ -18,7 +21,7 @@ _POLICY = (
 
 def make_app(ctx: Context, gateway: ServerGateway, web: WebSettings, *, blueprints: Sequence[Blueprint] = ()) -> Flask:
     """Put the application together."""
-    app = Flask("thera", static_folder=None)
+    app = Flask("server.web")  # its folder holds `static` and `templates`
     app.secret_key = web.secret_key
     app.config.update(
         SESSION_COOKIE_NAME="thera",
@@ -27,7 +30,14 @@ def make_app(ctx: Context, gateway: ServerGateway, web: WebSettings, *, blueprin
         SESSION_COOKIE_SECURE=web.secure_cookies,
         MAX_CONTENT_LENGTH=1024 * 1024,
     )
-    for blueprint in (make_health(web), make_worker_api(gateway, worker_token=web.worker_token), *blueprints):
+    own = (
+        make_health(web),
+        make_worker_api(gateway, worker_token=web.worker_token),
+        make_auth(web),
+        make_api(ctx, web),
+        make_pages(ctx, web),
+    )
+    for blueprint in (*own, *blueprints):
         app.register_blueprint(blueprint)
     app.after_request(_guarded)
     return app

@@ -152,6 +152,9 @@ class _Marks:
 
     @property
     def sensitive(self) -> bool:
+        """Say whether it must not be shown; what is unknown as a whole is shown whole or not at all."""
+        if self.unknown:
+            return _any_mark(self._maps[0]) or _any_mark(self._maps[1])
         return self._maps[0] is True or self._maps[1] is True
 
     @property
@@ -170,6 +173,12 @@ class _Marks:
             elif isinstance(one, list):
                 found |= set(range(len(one)))
         return found
+
+
+def _any_mark(node: Any) -> bool:
+    if isinstance(node, dict):
+        return any(map(_any_mark, node.values()))
+    return any(map(_any_mark, node)) if isinstance(node, list) else node is True
 
 
 def _child(node: Any, key: str | int) -> Any:
@@ -234,8 +243,8 @@ def _output(item: tuple[str, Mapping[str, Any]]) -> OutputChange | None:
     action = _ACTIONS.get(tuple(change["actions"]), Action.UPDATE)
     if action is Action.NO_OP:
         return None
-    sensitive = bool(change.get("before_sensitive")) or bool(change.get("after_sensitive"))
-    unknown = bool(change.get("after_unknown"))
+    sensitive = _any_mark(change.get("before_sensitive")) or _any_mark(change.get("after_sensitive"))
+    unknown = _any_mark(change.get("after_unknown"))
     return OutputChange(
         name=name,
         action=action,
