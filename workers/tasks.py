@@ -47,7 +47,8 @@ def make_worker_app(settings: WorkerSettings, run: Callable[[Ticket], None]) -> 
         worker_send_task_events=False,
     )
 
-    @app.task(name=RUN_JOB, ignore_result=True)  # type: ignore[untyped-decorator]  # Celery has no types
+    # Not shared: Celery would put it into every other application of this process, and the first to come wins.
+    @app.task(name=RUN_JOB, ignore_result=True, shared=False)  # type: ignore[untyped-decorator]  # Celery has no types
     def _run_job(job_id: str, attempt: int, token: str) -> None:
         run(Ticket(job_id=job_id, attempt=attempt, token=token))
 

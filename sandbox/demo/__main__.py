@@ -114,6 +114,35 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> 
     raise NotSeen(f"Thera is not ready; it said:\n{log.read_text()[-2000:]}")
 
 
+def build_the_world(folder: Path, files: dict[str, str]) -> None:
+    """Apply the repository's first commit, so that the pull request has something to change."""
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+    for place, workspace in (("network", None), ("shop", None), ("dns", "staging"), ("dns", "production")):
+        commands = [["init", "-input=false"], ["apply", "-input=false", "-auto-approve"]]
+        if workspace is not None:
+            commands.insert(1, ["workspace", "new", workspace])
+        for command in commands:
+            done = subprocess.run(
+                ["terraform", *command],
+                cwd=folder / place,
+                env=_for_terraform(folder),
+                capture_output=True,
+                check=False,
+            )
+            if done.returncode:
+                raise NotSeen(f"terraform {command[0]} in {place}:\n{done.stderr.decode()}")
+
+
+def _for_terraform(folder: Path) -> dict[str, str]:
+    """Give Terraform an environment in which no file of this machine has a say."""
+    own = folder / "terraform.rc"
+    own.touch()
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("TF_", "THERA_"))}
+    return kept | {"TF_CLI_CONFIG_FILE": str(own), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+
+
 def open_the_pull(forge: SandboxServer, files: dict[str, str]) -> Pull:
     """Make the change and the pull request."""
     forge.forge.commit(REPO, "grow-the-shop", code.change(files), message="Grow the shop", author="ann")
@@ -197,9 +226,11 @@ def main() -> int:
 def _tell(forge: SandboxServer, data: Path, *, once: bool) -> int:
     token = forge.forge.create_user("thera-bot")
     files = code.repository(forge.url)
-    local = f'backend "local" {{\n    path = "{data}/dns.tfstate"\n  }}'
+    local = f'backend "local" {{\n    workspace_dir = "{data}/dns"\n  }}'
     files["dns/main.tf"] = files["dns/main.tf"].replace('backend "local" {}', local)
     forge.forge.create_repo(REPO, files)
+    say("building a small world with Terraform: a network, a shop, DNS in two workspaces")
+    build_the_world(data.parent / "world", files)
     for person, right in (("thera-bot", "admin"), ("ann", "write"), ("bob", "write")):
         if person not in forge.forge.users:
             forge.forge.create_user(person)

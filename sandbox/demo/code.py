@@ -80,7 +80,8 @@ variable "zone" {
 }
 
 resource "terraform_data" "record" {
-  input = "${terraform.workspace}.${var.zone}"
+  input            = "${terraform.workspace}.${var.zone}"
+  triggers_replace = var.zone
 }
 """,
         "thera.yaml": """\

@@ -276,6 +276,9 @@ class Installation:
         log = Path(f"{self.world(name)}.log")
         return log.read_text().split() if log.exists() else []
 
+    def state_is_locked(self, name: str) -> bool:
+        return name in self.forge.states.locks
+
     # what people do
 
     def create_repo(self, files: Mapping[str, str]) -> None:
