@@ -286,6 +286,19 @@ class SandboxForge:
         self._tell("pull_request_review.submitted", repo, pull, actor=author, review=review)
         return review
 
+    def dismiss_review(self, full_name: str, number: int, review_id: int, actor: str) -> Review:
+        """Withdraw a review; it stays where it is, and counts no more."""
+        with self.lock:
+            repo, pull = self.repo(full_name), self.pull(full_name, number)
+            review = next((one for one in pull.reviews if one.id == review_id), None)
+            if review is None:
+                raise NoSuchThing(f"review {review_id}")
+            if review.state not in {"APPROVED", "CHANGES_REQUESTED"}:
+                raise NotPossible("Can not dismiss a commented pull request review")
+            review.state = "DISMISSED"
+        self._tell("pull_request_review.dismissed", repo, pull, actor=actor, review=review)
+        return review
+
     def set_status(self, full_name: str, sha: str, status: Status) -> None:
         """Set a commit status."""
         with self.lock:

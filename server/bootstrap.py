@@ -42,6 +42,7 @@ from workers.settings import WorkerSettings, default_name
 log = structlog.get_logger()
 
 _WEB_THREADS = 16
+_START = timedelta(seconds=30)
 
 
 class Server:
@@ -69,11 +70,17 @@ class Server:
         return 0 if self._listener is None else int(self._listener.effective_port)
 
     def start(self) -> None:
-        """Begin: consumers first, so that nothing is rung to nobody."""
+        """Begin: consumers first, so that nothing is rung to nobody, and one after the other.
+
+        Celery imports parts of itself when a controller starts; two that start at once in two threads were
+        seen to get in each other's way.
+        """
         if self._worker is not None:
             self._worker.start()
+            self._worker.wait_until_ready(_START)
         if self._reactor is not None:
             self._reactor.start()
+            self._reactor.ready.wait(_START.total_seconds())
         for ticker in self._tickers:
             ticker.start()
         if self._listener is not None:
@@ -128,7 +135,6 @@ def make_context(settings: Settings, store: Store) -> Context:
             public_url=settings.public_url,
             allow_forks=settings.allow_forks,
             allow_drafts=settings.allow_drafts,
-            answer_unknown_repos=settings.answer_unknown_repos,
             job_timeout=timedelta(seconds=settings.job_timeout_seconds),
             lost_after=timedelta(seconds=settings.lost_after_seconds),
             poll_every=timedelta(seconds=settings.poll_seconds),
@@ -208,7 +214,7 @@ def _tickers(settings: Settings, ctx: Context, ringer: Ringer) -> list[Ticker]:
 
 def _listener(settings: Settings, ctx: Context, gateway: ServerGateway, parts: Mapping[str, Callable[[], bool]]) -> Any:
     secrets = {"github": _secret(settings.github_webhook_secret)} if settings.github_webhook_secret else {}
-    inbox = Inbox(ctx.store, ctx.allowlist, ctx.clock)
+    inbox = Inbox(ctx.store, ctx.allowlist, ctx.clock, answer_unknown=settings.answer_unknown_repos)
     webhooks = make_webhooks(inbox, WebhookConfig(secrets=secrets, max_bytes=settings.webhook_max_bytes))
     app = make_web(
         ctx,

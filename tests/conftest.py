@@ -134,8 +134,7 @@ def _unwanted() -> list[str]:
     return [
         name
         for name in os.environ
-        if (name.startswith(_SCRUBBED) and not name.startswith(_SPARED))
-        or name.upper() in _SECRETS_AND_DETOURS
+        if (name.startswith(_SCRUBBED) and not name.startswith(_SPARED)) or name.upper() in _SECRETS_AND_DETOURS
     ]
 
 

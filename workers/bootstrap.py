@@ -52,6 +52,10 @@ class Worker:
         self._thread.start()
         log.info("worker.started", worker=self._settings.name, pool=self._settings.pool)
 
+    def wait_until_ready(self, timeout: timedelta) -> bool:
+        """Wait until messages are being consumed; says whether they are."""
+        return self._thread.ready.wait(timeout.total_seconds())
+
     def stop(self) -> bool:
         """Claim nothing more, let running jobs end within the grace, then interrupt them. True if all ended."""
         grace = self._settings.stop_grace.total_seconds()

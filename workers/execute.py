@@ -39,7 +39,7 @@ _TAIL_LINES = 500
 def execute(
     ticket: Ticket, gateway: JobGateway, settings: WorkerSettings, *, stopping: threading.Event | None = None
 ) -> None:
-    """Claim a job, do it, report it. A job that is not to be had is left alone without a word.
+    """Claim a job, do it, report it. A job that is not to be had is left alone.
 
     `stopping` interrupts the job as a cancel would: the worker itself has to go.
     """
@@ -50,8 +50,10 @@ def execute(
         except (Unreachable, JobFailed, Fenced) as error:
             log.warning("job.not_claimed", error=str(error))
             return
-        if assignment is not None:
-            _do_and_report(assignment, ticket, gateway, settings, stopping or threading.Event())
+        if assignment is None:
+            log.info("job.not_to_be_had")
+            return
+        _do_and_report(assignment, ticket, gateway, settings, stopping or threading.Event())
 
 
 def _do_and_report(

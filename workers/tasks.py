@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from celery import Celery, bootsteps
+from celery.concurrency.thread import TaskPool
 from celery.worker import WorkController, state
 from kombu.entity import Queue
 
@@ -55,6 +56,23 @@ def make_worker_app(settings: WorkerSettings, run: Callable[[Ticket], None]) -> 
     return app
 
 
+class OwnThreads(TaskPool):  # type: ignore[misc]  # Celery has no types
+    """Threads in which this pool's application is the current one.
+
+    Celery looks a task up in the current application. In a pool's thread that is the process's default one,
+    which does not know our task when the process has several applications.
+    """
+
+    def on_apply(self, target: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """Run a task."""
+
+        def at_home(*words: Any, **names: Any) -> Any:
+            self.app.set_current()
+            return target(*words, **names)
+
+        return super().on_apply(at_home, *args, **options)
+
+
 class EmbeddedWorker(threading.Thread):
     """A bare Celery controller in a thread: it touches neither signals nor logging.
 
@@ -89,7 +107,7 @@ class EmbeddedWorker(threading.Thread):
         self._app.finalize()
         self._controller = Controller(
             app=self._app,
-            pool="threads",
+            pool=OwnThreads,
             hostname=f"{self._hostname}@localhost",
             concurrency=self._concurrency,
             without_gossip=True,

@@ -91,6 +91,12 @@ def add_reviews(api: Blueprint, forge: SandboxForge, build: Build) -> None:
         review = forge.review(full_name, number, g.login, states[asked["event"]], asked.get("body", ""))
         return jsonify(build().review(forge.repo(full_name), forge.pull(full_name, number), review))
 
+    @api.put(f"/repos/{SLUG}/pulls/<int:number>/reviews/<int:review_id>/dismissals")
+    def _dismiss(owner: str, name: str, number: int, review_id: int) -> Response:
+        full_name = f"{owner}/{name}"
+        review = forge.dismiss_review(full_name, number, review_id, g.login)
+        return jsonify(build().review(forge.repo(full_name), forge.pull(full_name, number), review))
+
 
 def add_conversation(api: Blueprint, forge: SandboxForge, build: Build) -> None:
     """Add the routes of comments."""

@@ -50,7 +50,14 @@ def _people(api: Blueprint, build: Build) -> None:
         me = build().user(g.login)
         return jsonify(
             me
-            | {"name": g.login, "public_repos": 0, "public_gists": 0, "followers": 0, "following": 0}
+            | {
+                "user_view_type": "public",
+                "name": g.login,
+                "public_repos": 0,
+                "public_gists": 0,
+                "followers": 0,
+                "following": 0,
+            }
             | {"created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}
             | dict.fromkeys(("company", "blog", "location", "email", "hireable", "bio"))
         )
@@ -69,7 +76,10 @@ def _repositories(api: Blueprint, forge: SandboxForge, build: Build) -> None:
     @api.get(f"/repos/{SLUG}/collaborators/<login>/permission")
     def _permission(owner: str, name: str, login: str) -> Response:
         permission = forge.permission(f"{owner}/{name}", login)
-        user = build().user(login) | {"permissions": {}, "role_name": permission}
+        order = ("none", "read", "triage", "write", "maintain", "admin")
+        rights = zip(("pull", "triage", "push", "maintain", "admin"), order[1:], strict=True)
+        may = {right: order.index(permission) >= order.index(needed) for right, needed in rights}
+        user = build().user(login) | {"permissions": may, "role_name": permission}
         return jsonify({"permission": permission, "role_name": permission, "user": user})
 
     @api.get(f"/repos/{SLUG}/compare/<path:ends>")
@@ -82,7 +92,7 @@ def _repositories(api: Blueprint, forge: SandboxForge, build: Build) -> None:
         ahead, behind = repo.git.ahead_behind(base_sha, head_sha)
         words = {(True, True): "diverged", (True, False): "ahead", (False, True): "behind"}
         url = f"{build().api}/repos/{repo.full_name}/compare/{ends}"
-        commit = _commit(build(), repo, base_sha)
+        fork_point = repo.git.git("merge-base", base_sha, head_sha)
         return jsonify(
             {
                 "url": url,
@@ -90,8 +100,8 @@ def _repositories(api: Blueprint, forge: SandboxForge, build: Build) -> None:
                 "permalink_url": url,
                 "diff_url": url,
                 "patch_url": url,
-                "base_commit": commit,
-                "merge_base_commit": commit,
+                "base_commit": _commit(build(), repo, base_sha),
+                "merge_base_commit": _commit(build(), repo, fork_point),
                 "status": words.get((ahead > 0, behind > 0), "identical"),
                 "ahead_by": ahead,
                 "behind_by": behind,

@@ -55,7 +55,6 @@ class RepoConfig:
     projects: tuple[ProjectConfig, ...]
     policy: RepoPolicy
     autodiscover: Autodiscover
-    stop_on_failure: bool
     file: str | None
 
     def adhoc(self, key: ProjectKey) -> ProjectConfig:
@@ -90,7 +89,6 @@ def merge(policy: RepoPolicy, repo_file: RepoFile | None, facts: DiscoverFacts, 
         projects=tuple(projects),
         policy=policy,
         autodiscover=autodiscover,
-        stop_on_failure=bool(repo_file and repo_file.abort_on_execution_order_fail),
         file=file if repo_file is not None else None,
     )
 

@@ -23,7 +23,6 @@ class Rules:
     public_url: str
     allow_forks: bool
     allow_drafts: bool
-    answer_unknown_repos: bool
     job_timeout: timedelta
     lost_after: timedelta
     poll_every: timedelta

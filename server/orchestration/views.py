@@ -1,5 +1,6 @@
 """Rows into what a comment, a page or the API shows of a run."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -31,6 +32,8 @@ from workers.protocol.results import (
 )
 
 _LAST_WORDS = 4000
+_DONE = re.compile(r"^(\S+): (?:Creation|Modifications|Destruction|Import) complete", re.MULTILINE)
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def comment_body(ctx: Context, pull: Pull, message: Message, *, limit: int, can_fold: bool) -> str:
@@ -113,6 +116,8 @@ def _project(
     applied = facts if isinstance(facts, ApplyFacts) else None
     status = _status(run, row, job)
     failure = report.failure if report is not None else None
+    lost = job is not None and job.state is JobState.LOST
+    words = _said(uow, job) if lost and job is not None else ""
     return ProjectView(
         key=key,
         status=status,
@@ -120,7 +125,8 @@ def _project(
         if plan
         else (row.counts if row is not None else ProjectView(key=key, status=status).counts),
         changes=plan.changes if plan else None,
-        failure=failure or _lost(uow, job),
+        failure=failure or (_lost(job, words) if lost else None),
+        completed=tuple(_DONE.findall(_ANSI.sub("", words))) if lost else applied.completed if applied else (),
         text=plan.text if plan else applied.text if applied else "",
         summary=applied.summary if applied else "",
         warnings=plan.warnings if plan else (),
@@ -151,15 +157,17 @@ def _status(run: Run, row: PullProject | None, job: Job | None) -> ProjectStatus
     return table.get(job.state, ProjectStatus.PENDING if plans else ProjectStatus.APPLYING)
 
 
-def _lost(uow: UnitOfWork, job: Job | None) -> Failure | None:
+def _said(uow: UnitOfWork, job: Job) -> str:
+    return "".join(chunk.text for chunk in uow.logs.read(job.id, after=0, limit=100_000))
+
+
+def _lost(job: Job | None, words: str) -> Failure:
     """Say what is known of an apply whose worker fell silent: its last words."""
-    if job is None or job.state is not JobState.LOST:
-        return None
-    lines = "".join(chunk.text for chunk in uow.logs.read(job.id, after=0, limit=100_000))
+    worker = job.worker if job is not None else "its worker"
     return Failure(
         kind=FailureKind.INTERNAL,
-        summary=f"worker {job.worker} fell silent in the middle of the apply",
-        detail=lines[-_LAST_WORDS:],
+        summary=f"worker {worker} fell silent in the middle of the apply",
+        detail=words[-_LAST_WORDS:],
     )
 
 

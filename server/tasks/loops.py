@@ -3,12 +3,30 @@
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import structlog
-from celery import Celery
-from celery.worker import WorkController, state
+from celery import Celery, bootsteps
+from celery.concurrency.thread import TaskPool
+from celery.worker import WorkController
 
 log = structlog.get_logger()
+
+
+class OwnThreads(TaskPool):  # type: ignore[misc]  # Celery has no types
+    """Threads in which the reactor's application is the current one.
+
+    Celery looks a task up in the current application; in one-box mode a process has two.
+    """
+
+    def on_apply(self, target: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        """Run a task in the application that it belongs to."""
+
+        def at_home(*words: Any, **names: Any) -> Any:
+            self.app.set_current()
+            return target(*words, **names)
+
+        return super().on_apply(at_home, *arguments, **options)
 
 
 class EmbeddedReactor(threading.Thread):
@@ -32,7 +50,7 @@ class EmbeddedReactor(threading.Thread):
         self._app.finalize()
         self._controller = Controller(
             app=self._app,
-            pool="threads",
+            pool=OwnThreads,
             hostname="reactor@localhost",
             concurrency=self._concurrency,
             without_gossip=True,
@@ -41,10 +59,15 @@ class EmbeddedReactor(threading.Thread):
             loglevel="WARNING",
         )
         self._controller.start()
+        self._controller.stop()
 
     def stop(self, timeout: timedelta) -> bool:
-        """Stop every controller of this process; says whether this one ended in time."""
-        state.should_stop = 0  # a module global: it ends the workers' controller as well
+        """Take no more bells and end; says whether that was in time."""
+        consumer = getattr(self._controller, "consumer", None)
+        if consumer is not None:
+            # Its loop looks at this between two messages. `celery.worker.state.should_stop` would end
+            # every controller of the process.
+            consumer.blueprint.state = bootsteps.CLOSE
         self.join(timeout.total_seconds())
         return not self.is_alive()
 

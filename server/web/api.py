@@ -1,23 +1,24 @@
 """The JSON API, `/api/v1`, behind an API token."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from flask import Blueprint, Response, jsonify, request
 
-from server.domain.errors import Refused, UserMistake
+from server.domain.errors import Refused
+from server.domain.job import Job
 from server.domain.refs import PullRef, RepoRef
 from server.orchestration.cleanup import discard_lock
 from server.orchestration.context import Context
 from server.web.auth import require_token
+from server.web.log_stream import read_page, whole_log
 from server.web.openapi import document
-from server.web.problems import answer_to, problem
+from server.web.problems import Absent, answer_to, problem
 from server.web.settings import WebSettings
 from server.web.show import job_json, lock_json, project_json, pull_json, run_json
 
 _PAGE = 50
 _LARGEST_PAGE = 200
-_CHUNKS = 500
+LARGEST_NUMBER = 2**31 - 1  # as wide as its column
 
 
 def make_api(ctx: Context, web: WebSettings) -> Blueprint:
@@ -41,18 +42,18 @@ def make_api(ctx: Context, web: WebSettings) -> Blueprint:
 
 
 def _pulls(api: Blueprint, ctx: Context) -> None:
-    @api.get("/pulls/<host>/<path:owner>/<repo>/<int:number>")
+    @api.get(f"/pulls/<host>/<path:owner>/<repo>/<int(max={LARGEST_NUMBER}):number>")
     def pull(host: str, owner: str, repo: str, number: int) -> Response:
         """Show a pull, its projects and its runs."""
         ref = PullRef(RepoRef(host, f"{owner}/{repo}"), number)
         with ctx.store.reading() as uow:
             found = uow.pulls.by_ref(ref)
             if found is None:
-                raise UserMistake(f"Thera has never heard of {ref}.")
-            locks = {(lock.key.dir, lock.key.workspace): lock for lock in uow.locks.of_pull(found.id)}
-            whole = locks.get(("*", "*"))
+                raise Absent(f"Thera has never heard of {ref}.")
+            held = {(lock.key.dir, lock.key.workspace): lock for lock in uow.locks.of_pull(found.id)}
+            whole = held.get(("*", "*"))
             projects = [
-                project_json(row, locks.get((row.key.dir, row.key.workspace), whole), ctx.rules)
+                project_json(row, held.get((row.key.dir, row.key.workspace), whole), ctx.rules)
                 for row in uow.projects.of_pull(found.id)
             ]
             runs = [run_json(run, found, ctx.rules) for run in uow.runs.of_pull(found.id, limit=_PAGE)]
@@ -75,48 +76,41 @@ def _runs(api: Blueprint, ctx: Context) -> None:
         with ctx.store.reading() as uow:
             found = uow.runs.get(run_id)
             if found is None:
-                raise UserMistake(f"There is no run {run_id}.")
+                raise Absent(f"There is no run {run_id}.")
             pull, jobs = uow.pulls.get(found.pull_id), uow.jobs.of_run(run_id)
         shown = run_json(found, pull, ctx.rules)
         return jsonify(shown | {"jobs": [job_json(job, ctx.rules) for job in jobs]})
 
     @api.get("/runs/<run_id>/log")
     def run_log(run_id: str) -> Response:
-        """Give everything that a run's jobs printed."""
+        """Give everything that a run's jobs printed, or one of them."""
+        only = request.args.get("job")
         with ctx.store.reading() as uow:
             if uow.runs.get(run_id) is None:
-                raise UserMistake(f"There is no run {run_id}.")
-            jobs = uow.jobs.of_run(run_id)
-        return Response((text for job in jobs for text in log_text(ctx, job.id)), mimetype="text/plain")
+                raise Absent(f"There is no run {run_id}.")
+            jobs = [job for job in uow.jobs.of_run(run_id) if only in {None, job.id}]
+        if only is not None and not jobs:
+            raise Absent(f"The run {run_id} has no job {only}.")
+        return Response(_printed(ctx, jobs), mimetype="text/plain")
 
     @api.get("/jobs/<job_id>/log")
     def job_log(job_id: str) -> Response:
         """Give what a job printed after a cursor, and the next cursor."""
-        return jsonify(log_page(ctx, job_id, after=request.args.get("after", 0, type=int)))
+        page = read_page(ctx, job_id, after=request.args.get("after", 0, type=int))
+        return jsonify(
+            {
+                "text": page.text,
+                "cursor": page.cursor,
+                "more": page.more,
+                "ended": page.ended,
+                "state": page.job.state.value,
+            }
+        )
 
 
-def log_page(ctx: Context, job_id: str, *, after: int) -> dict[str, Any]:
-    """Read a job's log from a cursor on, for somebody who follows it."""
-    with ctx.store.reading() as uow:
-        job = uow.jobs.get(job_id)
-        if job is None:
-            raise UserMistake(f"There is no job {job_id}.")
-        chunks = uow.logs.read(job_id, after=after, limit=_CHUNKS)
-    cursor = chunks[-1].position if chunks else after
-    ended = job.is_closed and len(chunks) < _CHUNKS
-    return {"text": "".join(chunk.text for chunk in chunks), "cursor": cursor, "ended": ended, "state": job.state.value}
-
-
-def log_text(ctx: Context, job_id: str) -> Iterator[str]:
-    """Read a job's whole log, some at a time."""
-    cursor = 0
-    while True:
-        with ctx.store.reading() as uow:
-            chunks = uow.logs.read(job_id, after=cursor, limit=_CHUNKS)
-        if not chunks:
-            return
-        cursor = chunks[-1].position
-        yield "".join(chunk.text for chunk in chunks)
+def _printed(ctx: Context, jobs: Sequence[Job]) -> Iterator[str]:
+    for job in jobs:
+        yield from whole_log(ctx, job.id)
 
 
 def _locks(api: Blueprint, ctx: Context) -> None:
@@ -138,5 +132,5 @@ def _locks(api: Blueprint, ctx: Context) -> None:
         except Refused as error:
             return problem(409, "The lock is in use", str(error))
         if words is None:
-            raise UserMistake(f"There is no lock {lock_id}.")
+            raise Absent(f"There is no lock {lock_id}.")
         return jsonify({"message": words})

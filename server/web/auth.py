@@ -5,9 +5,10 @@ import secrets
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, abort, render_template, request, session, url_for
+from flask import Blueprint, Response, abort, make_response, render_template, request, session, url_for
 
 from server.web.problems import problem
 from server.web.settings import WebSettings
@@ -41,19 +42,48 @@ class LoginGuard:
 def require_session(web: WebSettings) -> Response | None:
     """Let signed-in people through; send others to the sign-in page."""
     if web.password is None:
-        return Response("No password is set: set THERA_WEB_PASSWORD to use these pages.\n", 503, mimetype="text/plain")
-    if session.get("user") == web.username:
+        return _no_password()
+    if is_signed_in(web):
         return None
     target = request.full_path if request.method == "GET" else "/"
     return Response(status=303, headers={"Location": url_for("auth.login", next=target)})
 
 
+def _no_password() -> Response:
+    words = "These pages are closed until a password is set: THERA_WEB_PASSWORD.\n"
+    return Response(words, 503, mimetype="text/plain")
+
+
+def is_signed_in(web: WebSettings) -> bool:
+    """Say whether this session was begun with the name and password now in force."""
+    return hmac.compare_digest(str(session.get("proof", "")).encode(), _proof(web).encode())
+
+
+def _proof(web: WebSettings) -> str:
+    """Tie a session to name and password: changing either signs everybody out."""
+    said = f"session\0{web.username}\0{web.password}".encode()
+    return hmac.digest(web.secret_key.encode(), said, "sha256").hex()
+
+
+def presents(tokens: Iterable[str]) -> bool:
+    """Say whether the request carries `Authorization: Bearer` with one of these; no token is never right."""
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    right = False
+    for token in tokens:  # all of them, so that the time taken tells nothing
+        right |= bool(token) and hmac.compare_digest(given.strip().encode(), token.encode())
+    return right and scheme.lower() == "bearer"
+
+
+def unauthorized(detail: str) -> Response:
+    """Say which credential is wanted."""
+    return problem(401, "Not signed in", detail, **{"WWW-Authenticate": 'Bearer realm="thera"'})
+
+
 def require_token(web: WebSettings) -> Response | None:
     """Let programs with an API token through."""
-    given = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
-    if any(hmac.compare_digest(given, token.encode()) for token in web.api_tokens):
+    if presents(web.api_tokens):
         return None
-    return problem(401, "Not signed in", "Authorization: Bearer with one of THERA_API_TOKENS is wanted.")
+    return unauthorized("The header `Authorization: Bearer <token>` with one of THERA_API_TOKENS is wanted.")
 
 
 def csrf_token() -> str:
@@ -72,9 +102,12 @@ def check_csrf() -> None:
 
 def local_target(target: str | None) -> str:
     """Keep a redirect on this server, whatever the address says."""
-    parts = urlsplit(target or "/")
-    path = parts.path if parts.path.startswith("/") and not parts.path.startswith(("//", "/\\")) else "/"
-    if parts.scheme or parts.netloc or "\\" in path:
+    try:
+        parts = urlsplit(target or "/")
+    except ValueError:  # `//[`
+        return "/"
+    path = parts.path
+    if parts.scheme or parts.netloc or "\\" in path or not path.startswith("/") or path.startswith("//"):
         return "/"
     return f"{path}?{parts.query}" if parts.query else path
 
@@ -83,28 +116,30 @@ def make_auth(web: WebSettings) -> Blueprint:
     """Make the sign-in and sign-out routes."""
     auth, guard = Blueprint("auth", __name__), LoginGuard()
 
+    @auth.before_request
+    def _possible() -> Response | None:
+        return _no_password() if web.password is None else None
+
     @auth.get("/login")
-    def login() -> str:
+    def login() -> Response:
         """Show the form."""
-        return render_template("login.html", target=local_target(request.args.get("next")), wrong=False)
+        return _form(request.args.get("next"))
 
     @auth.post("/login")
-    def sign_in() -> Response | tuple[str, int]:
+    def sign_in() -> Response:
         """Check name and password."""
         check_csrf()
-        address = request.remote_addr or ""
-        target = local_target(request.form.get("next"))
+        address, target = request.remote_addr or "", request.form.get("next")
         if guard.is_closed_to(address):
-            return render_template("login.html", target=target, wrong=True, wait=True), 429
-        name, password = request.form.get("username", ""), request.form.get("password", "")
-        right = hmac.compare_digest(name.encode(), web.username.encode())
-        right &= web.password is not None and hmac.compare_digest(password.encode(), (web.password or "").encode())
-        if not right:
+            answer = _form(target, status=429, words="Too many tries. Wait a minute.")
+            answer.headers["Retry-After"] = str(int(_WINDOW))
+            return answer
+        if not _is_right(web, request.form.get("username", ""), request.form.get("password", "")):
             guard.note_failure(address)
-            return render_template("login.html", target=target, wrong=True), 401
+            return _form(target, status=401, words="Name or password is wrong.")
         session.clear()
-        session["user"] = web.username
-        return Response(status=303, headers={"Location": target})
+        session["user"], session["proof"] = web.username, _proof(web)
+        return Response(status=303, headers={"Location": local_target(target)})
 
     @auth.post("/logout")
     def logout() -> Response:
@@ -114,3 +149,12 @@ def make_auth(web: WebSettings) -> Blueprint:
         return Response(status=303, headers={"Location": url_for("auth.login")})
 
     return auth
+
+
+def _form(target: str | None, *, status: int = 200, words: str = "") -> Response:
+    return make_response(render_template("login.html", target=local_target(target), words=words), status)
+
+
+def _is_right(web: WebSettings, name: str, password: str) -> bool:
+    right = hmac.compare_digest(name.encode(), web.username.encode())
+    return hmac.compare_digest(password.encode(), (web.password or "").encode()) and right and bool(web.password)

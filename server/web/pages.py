@@ -4,16 +4,28 @@ from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, abort, flash, jsonify, render_template, request, session, url_for
 
-from server.domain.errors import Refused, UserMistake
+from server.domain.errors import Refused
 from server.domain.refs import PullRef, RepoRef
 from server.orchestration.cleanup import discard_lock
 from server.orchestration.context import Context
 from server.orchestration.views import ago, report_of, run_view
-from server.web.api import log_page, log_text
+from server.web.ansi import coloured
+from server.web.api import LARGEST_NUMBER
 from server.web.auth import check_csrf, csrf_token, require_session
+from server.web.log_stream import read_page, whole_log
+from server.web.problems import Absent
 from server.web.settings import WebSettings
 
 _PAGE = 30
+_WORDS = {
+    "open": "running",
+    "planned_no_changes": "no changes",
+    "plan_errored": "plan failed",
+    "apply_errored": "apply failed",
+    "apply_lost": "lost",
+    "plan_discarded": "discarded",
+    "plan_stale": "stale",
+}
 
 
 def make_pages(ctx: Context, web: WebSettings) -> Blueprint:
@@ -23,10 +35,7 @@ def make_pages(ctx: Context, web: WebSettings) -> Blueprint:
     pages.add_app_template_global(csrf_token, "csrf_token")
     pages.add_app_template_filter(lambda moment: ago(ctx.clock() - moment), "ago")
     pages.add_app_template_filter(_span, "span")
-
-    @pages.errorhandler(UserMistake)
-    def _absent(error: UserMistake) -> tuple[str, int]:
-        return render_template("absent.html", words=str(error)), 404
+    pages.add_app_template_filter(_word, "word")
 
     _run_pages(pages, ctx)
     _job_pages(pages, ctx)
@@ -42,6 +51,11 @@ def _span(seconds: float | timedelta | None) -> str:
     if total < 60:  # noqa: PLR2004  (a minute)
         return f"{total:.1f} s"
     return f"{int(total // 60)} min {int(total % 60)} s"
+
+
+def _word(state: str) -> str:
+    """Say a state as people do."""
+    return _WORDS.get(state, state.replace("_", " "))
 
 
 def _run_pages(pages: Blueprint, ctx: Context) -> None:
@@ -63,20 +77,28 @@ def _run_pages(pages: Blueprint, ctx: Context) -> None:
         with ctx.store.reading() as uow:
             found = uow.runs.get(run_id)
             if found is None:
-                raise UserMistake(f"There is no run {run_id}.")
+                raise Absent(f"There is no run {run_id}.")
             pull, jobs = uow.pulls.get(found.pull_id), uow.jobs.of_run(run_id)
             view = run_view(ctx, uow, found, pull)
         took = {job.id: _took(job.claimed_at, job.finished_at) for job in jobs}
-        return render_template("run.html", run=found, pull=pull, jobs=jobs, view=view, took=took)
+        return render_template(
+            "run.html",
+            run=found,
+            pull=pull,
+            jobs=jobs,
+            view=view,
+            took=took,
+            run_took=_took(found.started_at, found.finished_at),
+        )
 
-    @pages.get("/pulls/<host>/<path:owner>/<repo>/<int:number>")
+    @pages.get(f"/pulls/<host>/<path:owner>/<repo>/<int(max={LARGEST_NUMBER}):number>")
     def pull(host: str, owner: str, repo: str, number: int) -> str:
         """Show where a pull's projects stand."""
         ref = PullRef(RepoRef(host, f"{owner}/{repo}"), number)
         with ctx.store.reading() as uow:
             found = uow.pulls.by_ref(ref)
             if found is None:
-                raise UserMistake(f"Thera has never heard of {ref}.")
+                raise Absent(f"Thera has never heard of {ref}.")
             projects, runs = uow.projects.of_pull(found.id), uow.runs.of_pull(found.id, limit=_PAGE)
         return render_template("pull.html", pull=found, projects=projects, runs=runs)
 
@@ -92,34 +114,49 @@ def _job_pages(pages: Blueprint, ctx: Context) -> None:
         with ctx.store.reading() as uow:
             found = uow.jobs.get(job_id)
             if found is None:
-                raise UserMistake(f"There is no job {job_id}.")
+                raise Absent(f"There is no job {job_id}.")
             run = uow.runs.get(found.run_id)
             if run is None:
                 abort(404)
             pull = uow.pulls.get(run.pull_id)
         report = report_of(found)
+        page = read_page(ctx, job_id, after=0)
         return render_template(
             "job.html",
             job=found,
             run=run,
             pull=pull,
             failure=report.failure if report is not None else None,
-            page=log_page(ctx, job_id, after=0),
+            seconds=report.seconds if report is not None else (),
+            took=_took(found.claimed_at, found.finished_at),
+            page=page,
+            log=coloured(page.text),
         )
 
     @pages.get("/jobs/<job_id>/log")
     def more(job_id: str) -> Response:
-        """Give what was printed after a cursor."""
-        return jsonify(log_page(ctx, job_id, after=request.args.get("after", 0, type=int)))
+        """Give what was printed after a cursor, in pieces with their classes."""
+        page = read_page(ctx, job_id, after=request.args.get("after", 0, type=int))
+        log = coloured(page.text, request.args.get("style", ""))
+        return jsonify(
+            {
+                "pieces": log.pieces,
+                "style": log.state,
+                "cursor": page.cursor,
+                "more": page.more,
+                "ended": page.ended,
+                "state": page.job.state.value,
+            }
+        )
 
     @pages.get("/jobs/<job_id>/log.txt")
     def download(job_id: str) -> Response:
         """Give the whole log as text."""
         with ctx.store.reading() as uow:
             if uow.jobs.get(job_id) is None:
-                raise UserMistake(f"There is no job {job_id}.")
+                raise Absent(f"There is no job {job_id}.")
         headers = {"Content-Disposition": f'attachment; filename="{job_id}.txt"'}
-        return Response(log_text(ctx, job_id), mimetype="text/plain", headers=headers)
+        return Response(whole_log(ctx, job_id), mimetype="text/plain", headers=headers)
 
 
 def _lock_pages(pages: Blueprint, ctx: Context) -> None:

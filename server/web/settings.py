@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class WebSettings:
-    """Keys and names. `ready` says of each part whether it works."""
+    """Keys and names. `ready` says of each part whether it works: True, False, or what is wrong in words."""
 
     secret_key: str = field(repr=False)
     worker_token: str = field(repr=False)
@@ -15,4 +15,4 @@ class WebSettings:
     api_tokens: tuple[str, ...] = field(repr=False)
     secure_cookies: bool
     version: str
-    ready: Callable[[], Mapping[str, bool]]
+    ready: Callable[[], Mapping[str, bool | str]]

@@ -53,10 +53,16 @@ def project_json(row: PullProject, lock: Lock | None, rules: Rules) -> Json:
         "terraform_version": row.terraform_version,
         "reason": row.config.get("reason"),
         "note": row.note,
-        "lock": None if lock is None else {"id": lock.id, "since": _time(lock.acquired_at), "actor": lock.actor},
+        "lock": None if lock is None else _held(lock),
+        "run": row.run_id,
+        "job": row.job_id,
         "log": rules.job_url(row.job_id) if row.job_id else None,
         "updated_at": _time(row.updated_at),
     }
+
+
+def _held(lock: Lock) -> Json:
+    return {"id": lock.id, "holder": lock.actor, "actor": lock.actor, "since": _time(lock.acquired_at)}
 
 
 def run_json(run: Run, pull: Pull, rules: Rules) -> Json:

@@ -1,10 +1,12 @@
 """What workers ask over HTTP; see `workers.gateway.http` for the other side."""
 
-import hmac
+import re
 
 from flask import Blueprint, Response, request
 
+from server.domain.errors import Refused
 from server.orchestration.claims import ServerGateway
+from server.web.auth import presents, unauthorized
 from server.web.problems import answer_to, problem
 from workers.protocol.codec import decode, encode
 from workers.protocol.jobs import Ticket, WorkerInfo
@@ -14,6 +16,7 @@ from workers.protocol.results import Report
 _LARGEST_PLAN = 256 * 1024 * 1024
 _LARGEST_REPORT = 64 * 1024 * 1024
 _LARGEST_LOG = 8 * 1024 * 1024
+_LARGEST_NUMBER = 2**31 - 1  # as wide as its column
 
 
 def make_worker_api(gateway: ServerGateway, *, worker_token: str) -> Blueprint:
@@ -22,10 +25,9 @@ def make_worker_api(gateway: ServerGateway, *, worker_token: str) -> Blueprint:
 
     @api.before_request
     def _known_worker() -> Response | None:
-        given = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
-        if hmac.compare_digest(given, worker_token.encode()):
+        if presents([worker_token]):
             return None
-        return problem(401, "Unknown worker", "Authorization: Bearer with the server's THERA_WORKER_TOKEN is wanted.")
+        return unauthorized("The header `Authorization: Bearer <token>` with THERA_WORKER_TOKEN is wanted.")
 
     api.register_error_handler(Exception, answer_to)
 
@@ -45,9 +47,10 @@ def make_worker_api(gateway: ServerGateway, *, worker_token: str) -> Blueprint:
     def append_log(job_id: str) -> Response:
         """Keep a piece of output."""
         sequence = request.args.get("sequence", type=int)
-        if sequence is None:
+        if sequence is None or not 0 <= sequence <= _LARGEST_NUMBER:
             return problem(400, "Malformed", "?sequence=N is wanted")
-        gateway.append_log(_ticket(job_id), sequence, _body(_LARGEST_LOG).decode("utf-8", "replace"))
+        text = _body(_LARGEST_LOG).decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+        gateway.append_log(_ticket(job_id), sequence, text)
         return Response(status=204)
 
     @api.put("/artifact")
@@ -75,12 +78,11 @@ def _body(largest: int) -> bytes:
 
 
 def _ticket(job_id: str) -> Ticket:
-    attempt = request.headers.get(ATTEMPT_HEADER, "")
-    return Ticket(
-        job_id=job_id,
-        attempt=int(attempt) if attempt.isdecimal() else 0,
-        token=request.headers.get(JOB_TOKEN_HEADER, ""),
-    )
+    attempt, token = request.headers.get(ATTEMPT_HEADER, ""), request.headers.get(JOB_TOKEN_HEADER, "")
+    number = int(attempt) if re.fullmatch(r"[0-9]{1,9}", attempt) else 0
+    if not number or not token.isascii():
+        raise Refused(f"The headers {ATTEMPT_HEADER} and {JOB_TOKEN_HEADER} are wanted, as the ticket has them.")
+    return Ticket(job_id=job_id, attempt=number, token=token)
 
 
 def _json(text: str, status: int = 200) -> Response:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from server.domain.errors import UserMistake
 
@@ -34,6 +35,16 @@ class Fields:
     def flag(self, key: str) -> bool:
         """Read true or false; absent is false."""
         return bool(self._value.get(key))
+
+    def host(self, key: str) -> str:
+        """Read the host of an address, in small letters and with its port if it names one."""
+        try:
+            host = urlsplit(self.text(key)).netloc.lower()
+        except ValueError:
+            host = ""
+        if not host:
+            raise UserMistake(f"{self._name(key)}: expected an address with a host")
+        return host
 
     def _read(self, key: str, kind: type) -> Any:
         value = self._value.get(key)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from server.domain.events import (
     BranchPushed,
@@ -33,8 +32,7 @@ def repo_of(payload: Mapping[str, Any]) -> RepoRef | None:
     if not fields.has("repository"):
         return None
     repository = fields.below("repository")
-    host = urlsplit(repository.text("html_url")).netloc.lower()
-    return RepoRef(host, repository.text("full_name"))
+    return RepoRef(repository.host("html_url"), repository.text("full_name"))
 
 
 def parse(kind: str, payload: Mapping[str, Any]) -> Event:

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from werkzeug.datastructures import Headers
+
 from server.webhooks import github
 from server.webhooks.base import WebhookKind
 from server.webhooks.signature import is_signed
@@ -25,6 +27,6 @@ KINDS: Mapping[str, WebhookKind] = {
 }
 
 
-def kind_of(headers: Mapping[str, str]) -> WebhookKind | None:
+def kind_of(headers: Headers) -> WebhookKind | None:
     """Tell a forge by its headers."""
     return next((kind for kind in KINDS.values() if headers.get(kind.event_header)), None)

@@ -26,7 +26,7 @@ def make_webhooks(intake: WebhookIntake, config: WebhookConfig) -> Blueprint:
     @blueprint.post("/events")
     def events() -> Response:
         """Take a webhook of whichever forge its headers name (Atlantis's path)."""
-        return _take(kind_of(dict(request.headers)), intake, config)
+        return _take(kind_of(request.headers), intake, config)
 
     return blueprint
 
@@ -34,10 +34,10 @@ def make_webhooks(intake: WebhookIntake, config: WebhookConfig) -> Blueprint:
 def _take(kind: WebhookKind | None, intake: WebhookIntake, config: WebhookConfig) -> Response:
     if kind is None or kind.name not in config.secrets:
         return _answer("unknown", 400, "this server is not configured for the forge that sent this")
-    request.max_content_length = config.max_bytes
-    if (request.content_length or 0) > config.max_bytes:
+    body = _body(config.max_bytes)
+    if body is None:
         return _answer(kind.name, 413, f"the body is larger than {config.max_bytes} bytes")
-    body, headers = request.get_data(cache=False), dict(request.headers)
+    headers = dict(request.headers)
     if not kind.is_genuine(body, headers, config.secrets[kind.name]):
         return _answer(kind.name, 401, "the signature does not fit the body and the configured secret")
     try:
@@ -52,6 +52,15 @@ def _take(kind: WebhookKind | None, intake: WebhookIntake, config: WebhookConfig
         "refused": f"{repo} is not on the allowlist (THERA_REPO_ALLOWLIST)",
     }
     return _answer(kind.name, _ANSWERS[accepted], words[accepted])
+
+
+def _body(limit: int) -> bytes | None:
+    """Read the body, or nothing where it is larger than the limit, whatever length it says it has."""
+    if (request.content_length or 0) > limit:
+        return None
+    request.max_content_length = limit + 1  # where no length is given, werkzeug cuts off without a word
+    body = request.get_data(cache=False)
+    return body if len(body) <= limit else None
 
 
 def _keep(kind: WebhookKind, intake: WebhookIntake, body: bytes) -> tuple[RepoRef | None, Accepted]:

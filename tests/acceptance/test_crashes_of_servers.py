@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from sandbox.model import Pull
 
+from sandbox.model import Pull
 from tests.support.installation import Installation
 
 Install = Callable[..., Installation]
@@ -24,6 +24,7 @@ def crash_and_restart(thera: Installation) -> None:
     """Kill every server, and with them what runs inside."""
     for server in thera.servers:
         server.kill()
+    thera.end_leases()
     for server in thera.servers:
         server.restart()
 
@@ -98,6 +99,7 @@ def test_one_of_two_servers_that_ends_changes_nothing(many: Install) -> None:
     pull = thera.open_pull({"prod/main.tf": thera.lab("prod")})
     thera.wait_until(lambda: thera.jobs("discover"), "the first job")
     server_a.kill()
+    thera.end_leases()
     server_b.restart()
 
     thera.wait_for_comment(pull, "### Plan:", '"outcome":"succeeded"')

@@ -74,6 +74,7 @@ def test_after_a_lost_apply_a_person_can_go_on(story: Story) -> None:
 def test_a_worker_that_was_given_up_is_not_heard(story: Story) -> None:
     story.worker.silent.add("prod")
     story.open_pull("prod/main.tf")
+    ticket = None
     while not any(one.work.phase == "plan" for one in story.worker.seen):
         ticket = story.step()
     assert ticket is not None

@@ -218,6 +218,12 @@ class Installation:
         self.members[name] = member
         return member
 
+    def add_worker(self, name: str) -> Member:
+        """Start one more worker."""
+        member = self._add_worker(name, str(self.servers[-1].ready_at))
+        member.restart()
+        return member
+
     # the installation's parts
 
     @property
@@ -239,11 +245,16 @@ class Installation:
 
     def rows(self, statement: str, **values: object) -> list[Mapping[str, Any]]:
         """Look into the database."""
+        with self._database() as connection:
+            return [dict(row) for row in connection.execute(sqlalchemy.text(statement), values).mappings()]
+
+    @contextlib.contextmanager
+    def _database(self) -> Iterator[sqlalchemy.Connection]:
         file = f"sqlite:///{self.folder / 'server' / 'thera.db'}"
         engine = sqlalchemy.create_engine(self.services.database_url if self.services else file)
         try:
-            with engine.connect() as connection:
-                return [dict(row) for row in connection.execute(sqlalchemy.text(statement), values).mappings()]
+            with engine.begin() as connection:
+                yield connection
         finally:
             engine.dispose()
 
@@ -253,6 +264,11 @@ class Installation:
 
     def locked(self) -> list[str]:
         return [row["dir"] for row in self.rows("SELECT dir FROM locks ORDER BY dir")]
+
+    def end_leases(self) -> None:
+        """Let a minute go by for what a killed server held."""
+        with self._database() as connection:
+            connection.execute(sqlalchemy.text("DELETE FROM publisher_leases"))
 
     # code
 
@@ -375,7 +391,8 @@ def clean_path(folder: Path, *names: str) -> str:
     folder.mkdir()
     for name in names:
         found = next(
-            (Path(place) / name for place in os.environ["PATH"].split(os.pathsep) if (Path(place) / name).exists()), None
+            (Path(place) / name for place in os.environ["PATH"].split(os.pathsep) if (Path(place) / name).exists()),
+            None,
         )
         if found is not None:
             (folder / name).symlink_to(found)

@@ -70,7 +70,6 @@ class Story:
                     public_url="https://thera.test",
                     allow_forks=False,
                     allow_drafts=False,
-                    answer_unknown_repos=False,
                     job_timeout=timedelta(hours=1),
                     lost_after=timedelta(seconds=30),
                     poll_every=timedelta(minutes=10),

@@ -80,9 +80,7 @@ def test_every_test_has_an_empty_home_of_its_own(_turn: int) -> None:
 
 def test_git_commits_as_somebody_on_main_without_asking(tmp_path: Path) -> None:
     def git(*words: str) -> str:
-        return subprocess.run(
-            ["git", *words], cwd=tmp_path, check=True, capture_output=True, text=True
-        ).stdout
+        return subprocess.run(["git", *words], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
 
     git("init")
     git("commit", "--allow-empty", "-m", "first")

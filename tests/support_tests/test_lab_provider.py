@@ -150,9 +150,7 @@ def test_an_ordered_failure_names_the_address_and_changes_nothing(lab: Lab, oper
     before = lab.path.read_text() if lab.path.exists() else None
     lab.configure(f'content = "two"\n  fail_on = "{operation}"')
 
-    outcome = lab.terraform.run(
-        "apply", "-auto-approve", "-no-color", *(["-destroy"] if operation == "delete" else [])
-    )
+    outcome = lab.terraform.run("apply", "-auto-approve", "-no-color", *(["-destroy"] if operation == "delete" else []))
 
     assert outcome.code == 1
     assert "The lab fails as ordered" in outcome.stderr
@@ -217,9 +215,7 @@ def test_the_provider_does_not_survive_a_killed_terraform(lab: Lab, tmp_path: Pa
     lab.configure("sleep = 60")
     with _apply(lab, tmp_path) as process:
         (provider,) = (
-            child
-            for child in psutil.Process(process.pid).children()
-            if "lab_provider" in str(child.cmdline())
+            child for child in psutil.Process(process.pid).children() if "lab_provider" in str(child.cmdline())
         )
 
         os.kill(process.pid, signal.SIGKILL)

@@ -96,9 +96,7 @@ def test_a_suspended_process_does_nothing_until_it_is_resumed(python: Python) ->
     process.wait_for_line("tick")
 
     process.suspend()
-    eventually(
-        lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED, message="waiting for the stop"
-    )
+    eventually(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED, message="waiting for the stop")
     before = process.output()
     time.sleep(0.1)
     during = process.output()
@@ -170,9 +168,7 @@ def test_patience_takes_a_failed_assertion_for_not_yet_and_quotes_it_at_the_end(
     def look() -> bool:
         raise AssertionError("three comments, not four")
 
-    with pytest.raises(
-        AssertionError, match=r"waiting for comments: not within 0:00:00\.1.*three comments, not four"
-    ):
+    with pytest.raises(AssertionError, match=r"waiting for comments: not within 0:00:00\.1.*three comments, not four"):
         eventually(look, timeout=BRIEFLY, message="waiting for comments")
 
 

@@ -23,9 +23,7 @@ def test_a_missing_program_skips_the_test_at_home() -> None:
 @pytest.mark.usefixtures("empty_path")
 @pytest.mark.parametrize("value", ["true", "1", "True"])
 def test_a_missing_program_fails_the_test_in_ci(value: str) -> None:
-    with pytest.raises(
-        pytest.fail.Exception, match=r"terraform was not found\. Install Terraform.*CI is set"
-    ):
+    with pytest.raises(pytest.fail.Exception, match=r"terraform was not found\. Install Terraform.*CI is set"):
         require("terraform", environ={"CI": value})
 
 

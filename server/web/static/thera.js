@@ -1,55 +1,57 @@
-// The live log: colours from ANSI codes, and what is printed while the page is open. Without it, the page is a snapshot.
+// The live log: what is printed while the page is open. Without it, the page is a snapshot.
 (() => {
   "use strict";
   const log = document.getElementById("log");
   if (!log) return;
   const follow = document.getElementById("follow");
   const pill = document.getElementById("state");
-  let style = [];
+  const empty = document.getElementById("empty");
+  let { cursor, style } = log.dataset;
 
   // Every piece of text becomes a text node: nothing that was printed can be markup.
-  const write = (text) => {
-    const pieces = document.createDocumentFragment();
-    for (const part of text.split(/(\x1b\[[0-9;]*m)/)) {
-      const code = /^\x1b\[([0-9;]*)m$/.exec(part);
-      if (code) {
-        for (const number of (code[1] || "0").split(";").map(Number)) {
-          if (number === 0) style = [];
-          else if (number === 1) style.push("bold");
-          else if ((number >= 31 && number <= 36) || (number >= 91 && number <= 96)) style.push(`fg${number}`);
-          else if (number === 39) style = style.filter((name) => !name.startsWith("fg"));
-        }
-      } else if (part) {
-        const node = style.length ? document.createElement("span") : document.createTextNode(part);
-        if (style.length) { node.className = style.join(" "); node.textContent = part; }
-        pieces.append(node);
-      }
+  const write = (pieces) => {
+    const added = document.createDocumentFragment();
+    for (const [classes, text] of pieces) {
+      const node = document.createElement("span");
+      node.className = classes;
+      node.textContent = text;
+      added.append(node);
     }
-    log.append(pieces);
+    log.append(added);
+    if (!pieces.length) return;
+    empty.hidden = true;
+    if (follow.checked) log.scrollTop = log.scrollHeight;
   };
 
-  const first = log.textContent;
-  log.textContent = "";
-  write(first);
-
-  let cursor = log.dataset.cursor;
-  let ended = log.dataset.ended === "yes";
+  // Gives the pause before the next look in milliseconds, or null when there is nothing more to come.
   const look = async () => {
-    if (ended) return;
-    let pause = 1000;
-    try {
-      const answer = await fetch(`${log.dataset.more}?after=${cursor}`);
-      if (answer.ok) {
-        const page = await answer.json();
-        if (page.text) write(page.text);
-        cursor = page.cursor;
-        ended = page.ended;
-        pill.textContent = page.state;
-        pill.className = `pill ${page.state}`;
-        if (page.text && follow.checked) window.scrollTo(0, document.body.scrollHeight);
-      }
-    } catch { pause = 5000; }
-    setTimeout(look, pause);
+    const wanted = new URLSearchParams({ after: cursor, style });
+    const answer = await fetch(`${log.dataset.more}?${wanted}`, { redirect: "manual" });
+    if (answer.type === "opaqueredirect") { location.reload(); return null; } // the session is over
+    if (answer.status === 404) return null;
+    if (!answer.ok) return 5000;
+    const page = await answer.json();
+    write(page.pieces);
+    ({ cursor, style } = page);
+    pill.textContent = page.state;
+    pill.className = `pill ${page.state}`;
+    if (page.ended) return null;
+    return page.more ? 0 : 1000;
   };
-  if (!ended) look();
+  const go = async () => {
+    let pause = 5000;
+    try { pause = await look(); } catch { /* the server is away; it is asked again */ }
+    if (pause === null) follow.closest("label").hidden = true;
+    else setTimeout(go, pause);
+  };
+
+  // Scrolling up stops following, scrolling to the end takes it up again.
+  log.addEventListener("scroll", () => {
+    follow.checked = log.scrollHeight - log.scrollTop - log.clientHeight < 24;
+  });
+  follow.addEventListener("change", () => { if (follow.checked) log.scrollTop = log.scrollHeight; });
+  if (log.dataset.ended === "yes") return;
+  follow.closest("label").hidden = false;
+  log.scrollTop = log.scrollHeight;
+  go();
 })();

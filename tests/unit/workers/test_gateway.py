@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from workers.protocol.codec import encode
 from workers.protocol.jobs import ArtifactRef, Assignment, Orders, Ticket, Version, WorkerInfo
 from workers.protocol.results import Outcome, Report
 
+StartResponse = Callable[..., Any]
 TICKET = Ticket(job_id="job/1", attempt=2, token="job-token")
 INFO = WorkerInfo(name="w", pool="default", version="1")
 ASSIGNMENT = Assignment(job_id="job/1", attempt=2, run_id="r", work=Version())
@@ -39,11 +40,10 @@ class Server:
     def problem(self, status: int) -> None:
         self.answer(json.dumps({"title": "Problem", "detail": "because of this"}), status)
 
-    @Request.application
-    def __call__(self, request: Request) -> Response:
-        path = request.environ["REQUEST_URI"]
-        self.seen.append((request.method, path, dict(request.headers), request.get_data()))
-        return self.answers.pop(0)
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        request = Request(environ)
+        self.seen.append((request.method, environ["REQUEST_URI"], dict(request.headers), request.get_data()))
+        return self.answers.pop(0)(environ, start_response)
 
 
 @pytest.fixture

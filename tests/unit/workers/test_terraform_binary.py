@@ -26,7 +26,7 @@ from workers.terraform.plugin_cache import cache_for_init, is_complete, needs_no
 from workers.terraform.version import satisfies, wanted
 
 MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-SCRIPT = "#!/bin/sh\necho '{\"terraform_version\": \"1.5.7\"}'\n"
+SCRIPT = '#!/bin/sh\necho \'{"terraform_version": "1.5.7"}\'\n'
 
 
 class Mirror(ThreadingHTTPServer):
@@ -320,7 +320,7 @@ def test_an_init_that_may_download_has_the_cache_alone(tmp_path: Path) -> None:
     ("text", "none"),
     [
         ('resource "terraform_data" "x" {}\n', True),
-        ("output \"x\" {\n  value = 1\n}\n", True),
+        ('output "x" {\n  value = 1\n}\n', True),
         ('resource "aws_x" "y" {}\n', False),
         ('module "m" {\n  source = "./m"\n}\n', False),
     ],

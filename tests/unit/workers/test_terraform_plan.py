@@ -189,7 +189,9 @@ def test_another_value_is_another_digest(plan: dict[str, Any]) -> None:
 
 
 def test_an_apply_s_words_are_read() -> None:
-    text = "a.b[\"x y\"]: Creating...\na.b[\"x y\"]: Creation complete after 0s [id=1]\n\nApply complete! Resources: 1 added."
+    text = (
+        'a.b["x y"]: Creating...\na.b["x y"]: Creation complete after 0s [id=1]\n\nApply complete! Resources: 1 added.'
+    )
 
     assert applied(text).completed == ('a.b["x y"]',)
     assert applied(text).summary == "1 added"
