@@ -214,7 +214,7 @@ class SandboxForge:
         statuses = {status.context: status.state for status in repo.latest_statuses(pull.head_sha)}
         if rules.strict and repo.git.ahead_behind(base, head)[1]:
             return "behind"
-        if rules.approvals > self.approvals(pull) or self.changes_requested(pull):
+        if rules.approvals and (rules.approvals > self.approvals(pull) or self.changes_requested(pull)):
             return "blocked"
         if any(statuses.get(context) != "success" for context in rules.contexts):
             return "blocked"

@@ -56,5 +56,11 @@ class SandboxServer:
     def stop(self) -> None:
         """Stop answering."""
         self.hooks.stop()
-        self._listener.close()
+        self._listener.task_dispatcher.shutdown()
+        self._listener.trigger.pull_trigger(self._hang_up)
         self._thread.join(5)
+
+    def _hang_up(self) -> None:
+        """Close everything, in the thread that listens; it ends when nothing is open: not even a kept connection."""
+        for end in list(self._listener._map.values()):  # noqa: SLF001  (waitress has no other way to stop at once)
+            end.close()

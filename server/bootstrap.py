@@ -25,7 +25,7 @@ from server.onebox import OneBoxGateway
 from server.orchestration.claims import ServerGateway
 from server.orchestration.context import Context, Rules
 from server.orchestration.poll import poll
-from server.orchestration.reconcile import reconcile
+from server.orchestration.reconcile import Hearing, reconcile
 from server.store.session import make_engine, migrate
 from server.store.unit_of_work import Store
 from server.tasks.app import make_app as make_celery
@@ -199,7 +199,8 @@ def _answers(store: Store) -> bool:
 
 def _tickers(settings: Settings, ctx: Context, ringer: Ringer) -> list[Ticker]:
     every = timedelta(seconds=settings.reconcile_seconds)
-    tickers = [Ticker("reconcile", every, lambda: reconcile(ctx, ringer.ring))]
+    hearing = Hearing()
+    tickers = [Ticker("reconcile", every, lambda: reconcile(ctx, ringer.ring, hearing))]
     if settings.poll_seconds:
         since = [datetime.now(UTC)]
 

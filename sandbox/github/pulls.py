@@ -45,6 +45,10 @@ def add_pulls(api: Blueprint, forge: SandboxForge, build: Build) -> None:
         pull = forge.change_pull(full_name, number, g.login, **changes)
         return jsonify(build().pull(forge.repo(full_name), pull))
 
+
+def add_outcomes(api: Blueprint, forge: SandboxForge, build: Build) -> None:
+    """Add the routes of what a pull changes, and of merging it."""
+
     @api.get(f"/repos/{SLUG}/pulls/<int:number>/files")
     def _files(owner: str, name: str, number: int) -> Response:
         repo, pull = forge.repo(f"{owner}/{name}"), forge.pull(f"{owner}/{name}", number)

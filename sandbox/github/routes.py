@@ -5,7 +5,7 @@ from flask import Blueprint, Response, g, jsonify, make_response, request
 from sandbox.forge import NoSuchThing, NotPossible, SandboxForge
 from sandbox.github.answers import SLUG, Build, problem
 from sandbox.github.payloads import Json, Payloads, stamp
-from sandbox.github.pulls import add_conversation, add_pulls, add_reviews
+from sandbox.github.pulls import add_conversation, add_outcomes, add_pulls, add_reviews
 from sandbox.model import Protection, Repo, Status
 
 
@@ -37,7 +37,9 @@ def make_api(forge: SandboxForge, build: Build) -> Blueprint:
 
     _people(api, build)
     _repositories(api, forge, build)
+    _branches(api, forge, build)
     add_pulls(api, forge, build)
+    add_outcomes(api, forge, build)
     add_reviews(api, forge, build)
     add_conversation(api, forge, build)
     _statuses(api, forge, build)
@@ -75,6 +77,8 @@ def _repositories(api: Blueprint, forge: SandboxForge, build: Build) -> None:
 
     @api.get(f"/repos/{SLUG}/collaborators/<login>/permission")
     def _permission(owner: str, name: str, login: str) -> Response:
+        if login not in forge.users:
+            raise NoSuchThing(login)
         permission = forge.permission(f"{owner}/{name}", login)
         order = ("none", "read", "triage", "write", "maintain", "admin")
         rights = zip(("pull", "triage", "push", "maintain", "admin"), order[1:], strict=True)
@@ -111,6 +115,8 @@ def _repositories(api: Blueprint, forge: SandboxForge, build: Build) -> None:
             }
         )
 
+
+def _branches(api: Blueprint, forge: SandboxForge, build: Build) -> None:
     @api.get(f"/repos/{SLUG}/branches/<path:branch>/protection")
     def _protection(owner: str, name: str, branch: str) -> Response:
         repo = forge.repo(f"{owner}/{name}")

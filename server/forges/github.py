@@ -67,7 +67,7 @@ class GitHubForge:
         return self._login
 
     def _repo(self, repo: RepoRef) -> Repository:
-        return self._github.get_repo(repo.full_name, lazy=True)
+        return self._github.get_repo(repo.full_name)
 
     def get_pull(self, ref: PullRef) -> Pull:
         """See `Forge`."""
@@ -174,7 +174,7 @@ class GitHubForge:
         with translated(f"reading the comments of {pull}"):
             found = None
             for comment in self._issue(pull).get_comments():
-                if comment.user.login.lower() == self.login.lower() and marker in (comment.body or ""):
+                if _author(comment).lower() == self.login.lower() and marker in (comment.body or ""):
                     found = str(comment.id)
             return found
 

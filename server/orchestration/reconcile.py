@@ -1,7 +1,8 @@
 """Everything is looked at again, every few seconds, whatever was lost: a missed message costs one tick."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -17,15 +18,39 @@ log = structlog.get_logger()
 _RING_AGAIN_AFTER = timedelta(seconds=15)
 
 
-def reconcile(ctx: Context, ring: Callable[[Bell], None]) -> None:
+class Hearing:
+    """Since when workers could be heard here without a break: while nobody listens, nobody is silent."""
+
+    def __init__(self) -> None:
+        self._since: datetime | None = None
+        self._last: datetime | None = None
+
+    def is_long_enough(self, now: datetime, patience: timedelta) -> bool:
+        """Note that we listen now; say whether a worker not heard in `patience` has only itself to blame."""
+        if self._since is None or self._last is None or now - self._last > patience / 2:
+            self._since = now
+        self._last = now
+        return now - self._since >= patience
+
+
+def reconcile(ctx: Context, ring: Callable[[Bell], None], hearing: Hearing | None = None) -> None:
     """Do one round. A step that fails is logged and does not keep the others from their turn."""
-    for step in (_deliveries, _pending_runs, _silent_jobs, _open_runs, _queued_jobs, _outbox, _dead_artifacts):
+    steps: dict[str, Callable[[Context, Callable[[Bell], None]], None]] = {
+        "deliveries": _deliveries,
+        "pending_runs": _pending_runs,
+        "silent_jobs": partial(_silent_jobs, hearing=hearing),
+        "open_runs": _open_runs,
+        "queued_jobs": _queued_jobs,
+        "outbox": _outbox,
+        "dead_artifacts": _dead_artifacts,
+    }
+    for name, step in steps.items():
         try:
             step(ctx, ring)
         except TryLater as error:
-            log.warning("reconcile.postponed", step=step.__name__, error=str(error))
+            log.warning("reconcile.postponed", step=name, error=str(error))
         except Exception:
-            log.exception("reconcile.failed", step=step.__name__)
+            log.exception("reconcile.failed", step=name)
 
 
 def _deliveries(ctx: Context, ring: Callable[[Bell], None]) -> None:
@@ -45,7 +70,10 @@ def _pending_runs(ctx: Context, ring: Callable[[Bell], None]) -> None:
             ring(Bell(BellKind.BEGIN, run.id))
 
 
-def _silent_jobs(ctx: Context, ring: Callable[[Bell], None]) -> None:
+def _silent_jobs(ctx: Context, ring: Callable[[Bell], None], *, hearing: Hearing | None) -> None:
+    ctx.store.ping()  # without a database no worker is heard either
+    if hearing is not None and not hearing.is_long_enough(ctx.clock(), ctx.rules.lost_after):
+        return
     if give_up_silent(ctx):
         ring(Bell(BellKind.RELAY, ""))
 

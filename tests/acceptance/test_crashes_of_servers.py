@@ -26,7 +26,9 @@ def crash_and_restart(thera: Installation) -> None:
         server.kill()
     thera.end_leases()
     for server in thera.servers:
-        server.restart()
+        server.start()
+    for server in thera.servers:
+        server.wait_until_ready()
 
 
 def test_a_server_killed_after_it_took_the_webhook_still_plans(either: Install) -> None:
@@ -66,6 +68,27 @@ def test_servers_killed_in_the_middle_of_an_apply_still_say_how_it_ended(many: I
 
     thera.wait_for_comment(pull, "### Applied", after=asked)
     thera.wait_for_statuses(pull, apply="success")
+    assert thera.operations("prod") == ["create"]
+    insist_on_one_of_each(thera, pull)
+
+
+@pytest.mark.postgres
+@pytest.mark.redis
+def test_an_apply_outlives_a_long_absence_of_every_server(many: Install) -> None:
+    thera = many()
+    pull = thera.open_pull({"prod/main.tf": thera.lab("prod", sleep=7)})
+    thera.wait_for_comment(pull, '"outcome":"succeeded"')
+    asked = thera.comment(pull, "thera apply")
+    thera.wait_for_operations("prod", "create")
+    for server in thera.servers:
+        server.kill()
+    worker = thera.members["worker-1"]
+
+    # Two beats a second: longer than a worker may be silent.
+    thera.wait_until(lambda: worker.log.count("heartbeat.failed") >= 8, "eight beats that nobody heard")
+    crash_and_restart(thera)
+
+    thera.wait_for_comment(pull, "### Applied", after=asked)
     assert thera.operations("prod") == ["create"]
     insist_on_one_of_each(thera, pull)
 

@@ -84,12 +84,13 @@ def test_every_route_can_be_walked(api: Api) -> None:
         assert answer.status_code == status
     api.read(f"{repo}/issues/comments?since=2020-01-01T00:00:00Z")
     api.read(f"{repo}/issues/{number}/comments")
-    for event in ("COMMENT", "REQUEST_CHANGES", "APPROVE"):
-        asked = {"event": event, "body": "so"}
-        review = api.ask("POST", f"{repo}/pulls/{number}/reviews", asked, who="bob").json()["id"]
+    reviews = [
+        api.ask("POST", f"{repo}/pulls/{number}/reviews", {"event": event, "body": "so"}, who="bob").json()["id"]
+        for event in ("COMMENT", "REQUEST_CHANGES", "APPROVE")
+    ]
     api.read(f"{repo}/pulls/{number}/reviews")
     asked = {"message": "I was wrong"}
-    dismissed = api.ask("PUT", f"{repo}/pulls/{number}/reviews/{review}/dismissals", asked, who="bob")
+    dismissed = api.ask("PUT", f"{repo}/pulls/{number}/reviews/{reviews[-1]}/dismissals", asked, who="bob")
     assert dismissed.json()["state"] == "DISMISSED"
     assert api.ask("PUT", f"{repo}/pulls/{number}/merge", {}).status_code == 405
     api.ask("POST", f"{repo}/pulls/{number}/reviews", {"event": "APPROVE"}, who="bob")

@@ -70,7 +70,7 @@ def _judge(prefix: str, answer: Response, violations: Violations) -> None:
         content_type=request.mimetype or "application/json",
     )
     # What was wrong to ask may be asked, if it is refused; nothing is said of an answer that never came.
-    if answer.status_code < 400:  # noqa: PLR2004
+    if answer.status_code < 400:
         try:
             github().validate_request(asked)
         except OpenAPIError as error:

@@ -8,6 +8,7 @@ providers answer it.
 import base64
 import os
 import shutil
+import signal
 import ssl
 import sys
 import tempfile
@@ -68,6 +69,7 @@ class Stdio(stdio_rpc.GRPCStdioServicer):  # type: ignore[misc]  # generated wit
 
 def main(tls_folder: str) -> NoReturn:
     """Serve until Terraform says good-bye or is gone, then leave without ceremony."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's goes to the whole group; Terraform says what to do
     ended = Event()
     server = grpc.server(ThreadPoolExecutor(max_workers=_THREADS))
     provider_rpc.add_ProviderServicer_to_server(Servicer(Lab()), server)

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from server.orchestration.claims import ServerGateway
 from server.web.app import make_app
@@ -69,7 +71,14 @@ def csrf_of(client: FlaskClient, page: str = "/login") -> str:
     return rest.partition('"')[0]
 
 
-def sign_in(client: FlaskClient, *, password: str = PASSWORD, target: str = "/", username: str = "thera"):  # type: ignore[no-untyped-def]  # noqa: ANN201  (Werkzeug's test response)
+def sign_in(
+    client: FlaskClient, *, password: str = PASSWORD, target: str = "/", username: str = "thera"
+) -> TestResponse:
     """Fill the form in."""
     form = {"csrf": csrf_of(client), "username": username, "password": password, "next": target}
     return client.post("/login", data=form)
+
+
+def json_of(answer: TestResponse) -> Any:
+    """Read an answer's JSON, whatever its shape."""
+    return answer.json

@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.support.story import Story
-from tests.unit.web.conftest import API, API_TOKEN, PASSWORD, WORKER_TOKEN, Making, csrf_of, sign_in
+from tests.unit.web.conftest import API, API_TOKEN, PASSWORD, WORKER_TOKEN, Making, csrf_of, json_of, sign_in
 
 PUBLIC = {"/healthz", "/readyz", "/metrics", "/static/<path:filename>", "/login", "/logout", "/api/v1/openapi.json"}
 
@@ -51,7 +51,7 @@ def test_the_api_wants_a_bearer_token_and_says_so(stranger: FlaskClient, header:
 
     assert answer.status_code == 401
     assert answer.content_type == "application/problem+json"
-    assert "Authorization: Bearer" in answer.json["detail"]
+    assert "Authorization: Bearer" in json_of(answer)["detail"]
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 

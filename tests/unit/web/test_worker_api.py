@@ -7,9 +7,11 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from server.domain.errors import TryLater
+from server.domain.refs import RepoRef
+from server.forges.base import Credential
 from tests.support.scripted_worker import ONE_ADDED
 from tests.support.story import Story
-from tests.unit.web.conftest import WORKER_TOKEN
+from tests.unit.web.conftest import WORKER_TOKEN, json_of
 from workers.protocol.codec import decode, encode
 from workers.protocol.jobs import Apply, ArtifactRef, Assignment, Orders, Ticket, WorkerInfo
 from workers.protocol.names import ATTEMPT_HEADER, JOB_TOKEN_HEADER, WORKER_HEADER
@@ -106,8 +108,8 @@ def test_a_worker_with_a_wrong_token_is_unknown(stranger: FlaskClient, ticket: T
     answer = call(stranger, ticket, "claim", body=encode(INFO), worker_token=token)
 
     assert answer.status_code == 401
-    assert answer.json["status"] == 401
-    assert "THERA_WORKER_TOKEN" in answer.json["detail"]
+    assert json_of(answer)["status"] == 401
+    assert "THERA_WORKER_TOKEN" in json_of(answer)["detail"]
 
 
 @pytest.mark.parametrize("token", ["", "0" * 64, "é"])
@@ -149,7 +151,7 @@ def test_what_is_not_what_it_claims_is_malformed_and_names_the_place(
     answer = call(stranger, ticket, "claim", body=body)
 
     assert answer.status_code == 400
-    assert "WorkerInfo" in answer.json["detail"]
+    assert "WorkerInfo" in json_of(answer)["detail"]
 
 
 @pytest.mark.parametrize("sequence", ["", "?sequence=", "?sequence=x", "?sequence=-1", f"?sequence={2**40}"])
@@ -195,5 +197,5 @@ def test_when_the_server_cannot_now_the_worker_is_told_when(story: Story, strang
     assert answer.headers["Retry-After"] == "8"
 
 
-def _not_now(*_: object) -> None:
-    raise TryLater("The forge does not answer.", after_seconds=7.2)
+def _not_now(repo: RepoRef) -> Credential:
+    raise TryLater(f"The forge of {repo} does not answer.", after_seconds=7.2)

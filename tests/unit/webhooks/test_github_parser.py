@@ -1,6 +1,7 @@
 """GitHub's own examples become the events that they are, and nothing else ever comes out of the parser."""
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -218,7 +219,7 @@ def test_any_object_is_an_event_or_a_mistake(kind: str, payload: dict[str, Any])
 
 @given(kind=KINDS, full_name=NAMES, html_url=ADDRESSES, rest=st.dictionaries(st.text(max_size=5), JSON, max_size=2))
 @example(kind="push", full_name="x", html_url="https://[", rest={})
-@example(kind="push", full_name="x", html_url="https://ｇithub.com\u2100/x", rest={})
+@example(kind="push", full_name="x", html_url="https://\uff47ithub.com\u2100/x", rest={})
 def test_any_repository_is_an_event_or_a_mistake(
     kind: str, full_name: Any, html_url: Any, rest: dict[str, Any]
 ) -> None:
@@ -250,9 +251,5 @@ def test_any_body_is_an_object_or_a_mistake(body: bytes, *, form: bool) -> None:
 
 
 def insist(kind: str, payload: dict[str, Any]) -> None:
-    try:
-        event = parse(kind, payload)
-    except UserMistake as mistake:
-        assert str(mistake)
-    else:
-        assert isinstance(event, Event)
+    with suppress(UserMistake):
+        assert isinstance(parse(kind, payload), Event)

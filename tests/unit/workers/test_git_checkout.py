@@ -304,9 +304,9 @@ def test_no_name_leads_a_place_out_of_its_root(names: tuple[str, str, str | None
         pull_number=1,
     )
 
-    path = checkout_path(Path("/root"), checkout, ProjectKey(dir=directory, workspace=workspace, name=name))
+    path = checkout_path(Path("/data"), checkout, ProjectKey(dir=directory, workspace=workspace, name=name))
 
-    assert path.parent.parent == Path("/root/checkouts")
+    assert path.parent.parent == Path("/data/checkouts")
     assert all(part.isascii() and not part.startswith((".", "-")) for part in path.parts[3:])
     assert len(path.name) <= 60
 

@@ -1,0 +1,25 @@
+"""Each sentence about forges is held by every forge there is."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contract.forges.world import MemoryWorld, SandboxWorld, World
+
+
+@pytest.fixture
+def github(tmp_path: Path) -> Iterator[SandboxWorld]:
+    """GitHub's adapter against the sandbox; at the end nothing may have strayed from GitHub's description."""
+    world = SandboxWorld(tmp_path / "forge")
+    yield world
+    world.stop()
+
+
+@pytest.fixture(params=["github", "memory"])
+def world(request: pytest.FixtureRequest) -> World:
+    """Every forge in turn."""
+    if request.param == "memory":
+        return MemoryWorld()
+    found: SandboxWorld = request.getfixturevalue("github")
+    return found

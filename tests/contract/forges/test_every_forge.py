@@ -1,0 +1,175 @@
+"""What holds of every forge."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from server.domain.errors import TryLater, UserMistake
+from server.domain.pull import PullState
+from server.domain.refs import PullRef
+from server.forges.base import CommitStatus, Permission, StatusState
+from tests.contract.forges.world import BOT, NAME, World
+
+OWN = "thera/"
+
+
+class TestPulls:
+    def test_a_pull_is_read_as_it_is(self, world: World) -> None:
+        ref = world.open_pull(branch="feature/x")
+        pull = world.forge.get_pull(ref)
+        assert (pull.ref, pull.title, pull.author) == (ref, "A change", "ann")
+        assert (pull.state, pull.draft) == (PullState.OPEN, False)
+        assert (pull.head_ref, pull.base_ref, pull.head_repo) == ("feature/x", "main", NAME)
+        assert pull.head_fetch_ref == f"refs/pull/{ref.number}/head"
+        assert (len(pull.head_sha), len(pull.base_sha)) == (40, 40)
+        assert pull.clone_url.endswith(f"{NAME}.git")
+        assert pull.url.endswith(f"/pull/{ref.number}")
+
+    def test_a_draft_is_a_draft(self, world: World) -> None:
+        assert world.forge.get_pull(world.open_pull(draft=True)).draft
+
+    def test_a_merge_is_told_from_a_close(self, world: World) -> None:
+        merged, closed = world.open_pull(branch="a"), world.open_pull(branch="b")
+        world.merge(merged)
+        world.close(closed)
+        assert world.forge.get_pull(merged).state is PullState.MERGED
+        assert world.forge.get_pull(closed).state is PullState.CLOSED
+
+    def test_open_pulls_are_those_that_are_open(self, world: World) -> None:
+        assert list(world.forge.open_pulls(world.repo)) == []
+        refs = [world.open_pull(branch=name) for name in ("a", "b", "c", "d")]
+        world.merge(refs[0])
+        world.close(refs[1])
+        found = list(world.forge.open_pulls(world.repo))
+        assert {pull.ref for pull in found} == {refs[2], refs[3]}
+        assert all(pull == world.forge.get_pull(pull.ref) for pull in found)
+
+    def test_a_pull_that_is_not_there_is_a_mistake(self, world: World) -> None:
+        with pytest.raises(UserMistake):
+            world.forge.get_pull(PullRef(world.repo, 99))
+
+
+class TestFacts:
+    def test_nobody_has_said_anything(self, world: World) -> None:
+        facts = world.forge.pull_facts(world.forge.get_pull(world.open_pull()), own_statuses=OWN)
+        assert (facts.approved, facts.mergeable, facts.undiverged) == (False, True, True)
+
+    def test_approved_by_another(self, world: World) -> None:
+        ref = world.open_pull()
+        world.approve(ref, "bob")
+        assert world.forge.pull_facts(world.forge.get_pull(ref), own_statuses=OWN).approved
+
+    def test_a_base_that_moved_on_has_diverged_and_can_be_merged(self, world: World) -> None:
+        ref = world.open_pull()
+        world.move_base(ref)
+        facts = world.forge.pull_facts(world.forge.get_pull(ref), own_statuses=OWN)
+        assert (facts.mergeable, facts.undiverged) == (True, False)
+
+    def test_a_conflict_cannot_be_merged(self, world: World) -> None:
+        ref = world.open_pull()
+        world.conflict(ref)
+        assert not world.forge.pull_facts(world.forge.get_pull(ref), own_statuses=OWN).mergeable
+
+
+class TestPeople:
+    @pytest.mark.parametrize("permission", list(Permission))
+    def test_a_permission_is_what_was_given(self, world: World, permission: Permission) -> None:
+        world.permit("bob", permission)
+        assert world.forge.permission(world.repo, "bob") is permission
+
+    def test_permissions_are_ordered(self) -> None:
+        assert Permission.NONE < Permission.READ < Permission.WRITE < Permission.ADMIN
+
+    def test_the_login_is_the_accounts(self, world: World) -> None:
+        assert world.forge.login == BOT
+
+
+class TestComments:
+    def test_a_comment_is_written_by_the_bot(self, world: World) -> None:
+        ref = world.open_pull()
+        world.forge.post_comment(ref, "Hello *there*, 🦉\r\n\tend")
+        assert world.comments(ref) == [(BOT, "Hello *there*, 🦉\r\n\tend")]
+
+    def test_a_comment_as_long_as_the_forge_promises_is_taken(self, world: World) -> None:
+        ref, limit = world.open_pull(), world.forge.capabilities.comment_limit
+        world.forge.post_comment(ref, "é" * limit)
+        assert len(world.comments(ref)[0][1]) == limit
+
+    def test_a_comment_is_edited_by_its_id(self, world: World) -> None:
+        ref = world.open_pull()
+        first, second = (world.forge.post_comment(ref, word) for word in ("one", "two"))
+        assert first != second
+        world.forge.edit_comment(ref, first, "three")
+        assert world.comments(ref) == [(BOT, "three"), (BOT, "two")]
+
+    def test_editing_a_comment_that_is_gone_is_a_mistake(self, world: World) -> None:
+        with pytest.raises(UserMistake):
+            world.forge.edit_comment(world.open_pull(), "987654321", "three")
+
+    def test_a_comment_on_a_pull_that_is_not_there_is_a_mistake(self, world: World) -> None:
+        with pytest.raises(UserMistake):
+            world.forge.post_comment(PullRef(world.repo, 99), "hello")
+
+    def test_a_marker_finds_our_newest_comment_and_nobody_elses(self, world: World) -> None:
+        ref = world.open_pull()
+        assert world.forge.find_comment(ref, "<!-- run 7 -->") is None
+        ids = [world.forge.post_comment(ref, f"{word} <!-- run 7 -->") for word in ("one", "two")]
+        world.forge.post_comment(ref, "three <!-- run 8 -->")
+        world.write(ref, "ann", "> two <!-- run 7 -->")
+        assert world.forge.find_comment(ref, "<!-- run 7 -->") == ids[1]
+
+    def test_a_comment_whose_answer_was_lost_is_found_again(self, world: World) -> None:
+        ref = world.open_pull()
+        world.lose_next_answer()
+        with pytest.raises(TryLater):
+            world.forge.post_comment(ref, "hello <!-- run 7 -->")
+        found = world.forge.find_comment(ref, "<!-- run 7 -->")
+        assert found is not None
+        world.forge.edit_comment(ref, found, "found")
+        assert world.comments(ref) == [(BOT, "found")]
+
+    def test_a_marker_is_found_among_many_comments(self, world: World) -> None:
+        ref = world.open_pull()
+        wanted = world.forge.post_comment(ref, "<!-- run 7 -->")
+        for number in range(120):
+            world.write(ref, "ann", f"word {number}")
+        assert world.forge.find_comment(ref, "<!-- run 7 -->") == wanted
+
+    def test_comments_since_a_moment_are_read_with_their_pulls(self, world: World) -> None:
+        one, two = world.open_pull(branch="a"), world.open_pull(branch="b")
+        before = datetime.now(UTC) - timedelta(seconds=2)
+        ids = [world.write(one, "ann", "first"), world.write(two, "bob", "second")]
+        found = {(ref, one.id, one.author, one.body) for ref, one in world.forge.comments_since(world.repo, before)}
+        assert found == {(one, ids[0], "ann", "first"), (two, ids[1], "bob", "second")}
+        assert all(comment.created_at >= before for _, comment in world.forge.comments_since(world.repo, before))
+        assert list(world.forge.comments_since(world.repo, datetime.now(UTC) + timedelta(hours=1))) == []
+
+    def test_reacting_twice_is_reacting_once(self, world: World) -> None:
+        ref = world.open_pull()
+        comment = world.write(ref, "ann", "thera plan")
+        for _ in range(2):
+            world.forge.react(ref, comment, "eyes")
+        assert world.reactions(ref, comment) == ["eyes"]
+
+
+class TestStatuses:
+    @pytest.mark.parametrize("state", list(StatusState))
+    def test_a_status_is_set(self, world: World, state: StatusState) -> None:
+        ref = world.open_pull()
+        status = CommitStatus(context="thera/plan", state=state, description="é" * 500, url="https://thera.example/1")
+        world.forge.set_status(world.repo, world.forge.get_pull(ref).head_sha, status)
+        assert world.statuses(ref) == {"thera/plan": state.value}
+
+    def test_a_later_status_takes_the_place_of_an_earlier_one(self, world: World) -> None:
+        ref = world.open_pull()
+        for state in (StatusState.PENDING, StatusState.SUCCESS):
+            for context in ("thera/plan", "thera/plan: a/default"):
+                status = CommitStatus(context=context, state=state, description="", url="https://thera.example/1")
+                world.forge.set_status(world.repo, world.forge.get_pull(ref).head_sha, status)
+        assert world.statuses(ref) == {"thera/plan": "success", "thera/plan: a/default": "success"}
+
+
+def test_a_credential_keeps_its_password_to_itself(world: World) -> None:
+    credential = world.forge.credential(world.repo)
+    assert credential.password
+    assert credential.password not in repr(credential)
