@@ -232,7 +232,23 @@ def _listener(settings: Settings, ctx: Context, gateway: ServerGateway, parts: M
         ),
         blueprints=[webhooks],
     )
-    return create_server(app, host=settings.host, port=settings.port, threads=_WEB_THREADS, ident=None)
+    proxy = (
+        {}
+        if settings.trusted_proxy is None
+        else {
+            "trusted_proxy": settings.trusted_proxy,
+            "trusted_proxy_headers": {"x-forwarded-for"},
+        }
+    )
+    return create_server(
+        app,
+        host=settings.host,
+        port=settings.port,
+        threads=_WEB_THREADS,
+        ident=None,
+        clear_untrusted_proxy_headers=True,
+        **proxy,
+    )
 
 
 def _worker_settings(settings: Settings) -> WorkerSettings:

@@ -80,6 +80,7 @@ def _attempt(
     assignment: Assignment, ticket: Ticket, gateway: JobGateway, settings: WorkerSettings, heart: "Heart"
 ) -> Report:
     redactor = Redactor([settings.worker_token, ticket.token])
+    redactor.add_environment(settings.environment)  # Terraform's programs can read their parents' environment
     with LogShipper(gateway, ticket, redactor) as shipper:
         tools = Tools(
             settings=settings,

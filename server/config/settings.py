@@ -65,6 +65,10 @@ class Settings(BaseModel):
     )
     host: str = Field("0.0.0.0", description="Address to listen on.")  # noqa: S104  (a server listens)
     port: int = Field(4141, ge=0, le=65535, description="Port to listen on.")
+    trusted_proxy: str | None = Field(
+        None,
+        description="Address of the reverse proxy whose `X-Forwarded-For` is believed, so that sign-in attempts are counted by person.",
+    )
     data_dir: Path = Field(Path("~/.thera"), description="SQLite file, local artifacts, generated keys, caches.")
     database_url: str | None = Field(None, description="SQLAlchemy URL of the database. Default: SQLite in `DATA_DIR`.")
     broker_url: str = Field(

@@ -160,7 +160,7 @@ class ServerGateway:
 
     def _check(self, ticket: Ticket) -> None:
         expected = self._ctx.job_token(ticket.job_id, ticket.attempt)
-        if not hmac.compare_digest(expected, ticket.token):
+        if not hmac.compare_digest(expected.encode(), ticket.token.encode()):
             raise Refused("The job token is not valid.")
 
     def _running(self, uow: UnitOfWork, ticket: Ticket) -> Job:
