@@ -32,7 +32,7 @@ class OwnThreads(TaskPool):  # type: ignore[misc]  # Celery has no types
 class EmbeddedReactor(threading.Thread):
     """A Celery worker in a thread: the bare controller, which touches neither signals nor logging."""
 
-    def __init__(self, app: Celery, *, concurrency: int = 4) -> None:
+    def __init__(self, app: Celery, *, concurrency: int = 8) -> None:
         super().__init__(name="reactor", daemon=True)
         self._app = app
         self._concurrency = concurrency

@@ -27,7 +27,7 @@ def test_a_plan_whose_worker_was_killed_is_made_by_another_worker(many: Install)
 
 def test_an_apply_whose_worker_was_killed_is_lost_and_never_repeated(many: Install) -> None:
     thera = many(workers=2)
-    pull = thera.open_pull({"prod/main.tf": thera.lab("prod", sleep=6)})
+    pull = thera.open_pull({"prod/main.tf": thera.lab("prod", sleep=3)})
     thera.wait_for_comment(pull, '"outcome":"succeeded"')
     asked = thera.comment(pull, "thera apply")
     thera.wait_for_operations("prod", "create")
@@ -41,7 +41,7 @@ def test_an_apply_whose_worker_was_killed_is_lost_and_never_repeated(many: Insta
     thera.wait_for_statuses(pull, apply="failure")
 
     thera.wait_until(lambda: not thera.state_is_locked("prod"), "the orphaned Terraform to let the state lock go")
-    asked = thera.comment(pull, "thera plan")
+    thera.comment(pull, "thera plan")
     thera.wait_for_comment(pull, "### Plan:", '"outcome":"succeeded"', after=lost.id)
     asked = thera.comment(pull, "thera apply")
     thera.wait_for_comment(pull, "### Applied", after=asked)

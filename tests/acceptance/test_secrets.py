@@ -113,6 +113,7 @@ def test_no_planted_secret_is_seen_anywhere(either: Install) -> None:
     log = "".join(row["text"] for row in thera.rows("SELECT text FROM log_chunks WHERE job_id = :id", id=job["id"]))
     assert "the token is ***" in log, "the chatty program was heard"
     assert "told: ***" in log
+    assert "THERA_WORKER_TOKEN=***" in log, "it read its parents' environment too"
 
     secrets = {
         "the sensitive variable": SENSITIVE,

@@ -7,8 +7,6 @@ plans, and workers that share nothing but the broker. Webhooks go to server A; w
 import contextlib
 import json
 import os
-import re
-import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -96,11 +94,6 @@ class Member:
         """End the process in good order; gives its exit status."""
         assert self.process is not None
         return self.process.terminate(timeout=timeout)
-
-    def ask_to_stop(self) -> None:
-        """Send SIGTERM and do not wait."""
-        assert self.process is not None
-        self.process.signal(signal.SIGTERM)
 
     def restart(self) -> None:
         """Begin again, and wait until it answers."""
@@ -311,9 +304,6 @@ class Installation:
         number = self.forge.forge.open_pull(REPO, head=branch, title=f"The {branch}", author="ann")
         return self.forge.forge.pull(REPO, number)
 
-    def push(self, pull: Pull, files: Mapping[str, str]) -> None:
-        self.forge.forge.commit(REPO, pull.head_ref, files, base=pull.head_ref)
-
     def comment(self, pull: Pull, body: str, *, by: str = "bob") -> int:
         """Write a comment; gives its number, after which answers are looked for."""
         return self.forge.forge.comment(REPO, pull.number, by, body).id
@@ -380,10 +370,6 @@ class Installation:
         pulls = [pull] if pull is not None else list(self.forge.forge.repo(REPO).pulls.values())
         said = [f"--- {one.author} ({one.id}):\n{one.body}" for each in pulls for one in each.comments]
         return "\n".join([*said, *(f"--- statuses: {self.statuses(each)}" for each in pulls)])
-
-    def last_words(self) -> str:
-        """Give everything that was logged, colours removed."""
-        return re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(member.log for member in self.members.values()))
 
 
 def clean_path(folder: Path, *names: str) -> str:

@@ -5,6 +5,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import pytest
+
+from server.domain.errors import TryLater
 from server.forges.throttle import Throttle
 
 
@@ -46,3 +49,14 @@ def test_threads_share_the_distance() -> None:
 
 def test_without_an_interval_nobody_waits() -> None:
     assert spent(Throttle(timedelta(0)), 100_000) < 5
+
+
+def test_nobody_stands_in_a_long_line() -> None:
+    throttle = Throttle(timedelta(seconds=30))
+    throttle.wait()
+
+    with pytest.raises(TryLater) as caught:
+        throttle.wait()
+
+    assert caught.value.after_seconds is not None
+    assert 20 < caught.value.after_seconds <= 30
