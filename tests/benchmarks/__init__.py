@@ -1,0 +1,1 @@
+"""Thera against bare Terraform, in the same run: `make bench`."""

@@ -1,0 +1,26 @@
+"""The benchmarks run; what they measure is not judged here."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+@pytest.mark.terraform
+@pytest.mark.usefixtures("terraform_binary")
+def test_every_case_gives_rows_with_times(tmp_path: Path) -> None:
+    target = tmp_path / "rows.json"
+    command = [sys.executable, "-m", "tests.benchmarks", "--quick", "--json", str(target)]
+
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr[-3000:]
+    rows = json.loads(target.read_text())["rows"]
+    assert len(rows) == 7
+    assert all(row["thera"] > 0 for row in rows)
+    assert sum(row["ratio"] is not None for row in rows) == 4
