@@ -54,8 +54,13 @@ def make_state(states: States) -> Blueprint:
 
     @blueprint.route("/state/<path:name>", methods=["UNLOCK"])
     def unlock(name: str) -> Response:
-        """Let a state go."""
-        states.locks.pop(name, None)
+        """Let a state go, if it is the holder who asks; `terraform force-unlock` names no lock."""
+        given = request.get_data()
+        with states.guard:
+            held = states.locks.get(name)
+            if held is not None and given and json.loads(given).get("ID") != json.loads(held).get("ID"):
+                return Response(held, 423, mimetype="application/json")
+            states.locks.pop(name, None)
         return Response("")
 
     return blueprint

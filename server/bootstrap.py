@@ -267,8 +267,22 @@ def _worker_settings(settings: Settings) -> WorkerSettings:
         terraform_download_url=settings.terraform_download_url,
         heartbeat=timedelta(seconds=settings.heartbeat_seconds),
         stop_grace=timedelta(seconds=settings.stop_grace_seconds),
-        environment=dict(os.environ),
+        environment=dict(os.environ) | _own_secrets(settings),
     )
+
+
+def _own_secrets(settings: Settings) -> dict[str, str]:
+    """Name the server's own secrets, generated ones too: no command is given them, and no output may show them."""
+    names = (
+        "secret_key",
+        "secret_key_previous",
+        "worker_token",
+        "web_password",
+        "github_token",
+        "github_webhook_secret",
+    )
+    found = {f"THERA_{name.upper()}": getattr(settings, name) for name in names}
+    return {name: value.get_secret_value() for name, value in found.items() if value is not None}
 
 
 def _one_box_worker(settings: Settings, gateway: ServerGateway) -> Worker:

@@ -24,7 +24,8 @@ def make_api(forge: SandboxForge, build: Build) -> Blueprint:
 
     @api.after_request
     def _limits(answer: Response) -> Response:
-        answer.headers.update({"X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": "4999"})
+        for name, value in (("X-RateLimit-Limit", "5000"), ("X-RateLimit-Remaining", "4999")):
+            answer.headers.setdefault(name, value)
         return answer
 
     @api.errorhandler(NoSuchThing)

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from github import Auth, Github, GithubRetry
+from github import Auth, Github
 from github.GithubException import GithubException, UnknownObjectException
 from github.PullRequest import PullRequest
 from github.Repository import Repository
+from urllib3.util import Retry
 
 from server.domain.pull import Pull, PullState
 from server.domain.refs import PullRef, RepoRef
@@ -53,9 +54,8 @@ class GitHubForge:
             seconds_between_writes=None,
             lazy=True,
             # A POST that got no answer may have been heard: the publisher looks before it says a thing again.
-            retry=GithubRetry(
-                total=2, backoff_factor=0.2, secondary_rate_wait=1, allowed_methods={"GET", "HEAD"}, status_forcelist=[]
-            ),
+            # PyGithub's own GithubRetry would sleep as long as GitHub wishes; whoever calls us decides about that.
+            retry=Retry(total=2, backoff_factor=0.2, allowed_methods={"GET", "HEAD"}, respect_retry_after_header=False),
         )
 
     @property

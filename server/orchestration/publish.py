@@ -16,7 +16,7 @@ from server.store.outbox import Message
 
 log = structlog.get_logger()
 
-_LEASE = timedelta(seconds=60)
+_LEASE = timedelta(seconds=30)  # longer than one call to a forge, which times out in 15
 _PERHAPS = "?"  # a comment was sent, and its answer never came
 _PARK_AFTER = 8  # refusals, not outages: those are retried for ever
 

@@ -60,9 +60,7 @@ class TestErrors:
     ) -> None:
         ref = github.open_pull()
         words = "You have exceeded a secondary rate limit."
-        github.server.faults.add(
-            "/api/v3/", times=50, status=status, message=words, headers=(("Retry-After", "37"),)
-        )
+        github.server.faults.add("/api/v3/", times=50, status=status, message=words, headers=(("Retry-After", "37"),))
         begun = time.monotonic()
         with pytest.raises(TryLater) as caught:
             call(github.forge, ref)
