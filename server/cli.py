@@ -1,21 +1,22 @@
 """The command `thera`."""
 
+import contextlib
 import logging
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TypeVar
+from typing import NoReturn
 
 import click
 
 from server import bootstrap
 from server.config.keys import with_generated_keys
-from server.config.loading import ConfigMistaken
+from server.config.loading import ConfigMistake, ConfigMistaken
 from server.config.repo_file import load_repo_file
 from server.config.server_file import load_server_file
 from server.config.settings import (
@@ -26,10 +27,10 @@ from server.config.settings import (
     server_mistakes,
     worker_mistakes,
 )
+from server.domain.errors import TryLater, UserMistake
+from server.forges.allowlist import Allowlist
 from server.observability import set_up_logging
 from server.version import VERSION
-
-T = TypeVar("T")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -47,12 +48,27 @@ def _settings(check: Callable[[Settings], list[str]]) -> Settings:
         mistakes = list(error.mistakes)
         settings = None
     if mistakes or settings is None:
-        click.echo("Thera cannot start:", err=True)
-        for mistake in mistakes:
-            click.echo(f"  - {mistake}", err=True)
-        sys.exit(2)
+        _cannot_start(mistakes)
     set_up_logging(level=settings.log_level, form=settings.log_format)
     return settings
+
+
+def _cannot_start(mistakes: Sequence[str]) -> NoReturn:
+    click.echo("Thera cannot start:", err=True)
+    for mistake in mistakes:
+        click.echo(f"  - {mistake}", err=True)
+    sys.exit(2)
+
+
+@contextlib.contextmanager
+def _starting() -> Iterator[None]:
+    """Say what keeps Thera from starting in words, where somebody can do something about it."""
+    try:
+        yield
+    except ConfigMistaken as error:
+        _cannot_start([str(mistake) for mistake in error.mistakes])
+    except (UserMistake, TryLater, OSError) as error:
+        _cannot_start([str(error)])
 
 
 def _until_told_to_stop() -> None:
@@ -68,13 +84,17 @@ def _until_told_to_stop() -> None:
         pass
 
 
+def _part_mistakes(settings: Settings) -> list[str]:
+    """Say what a server process lacks that is only a part of a server."""
+    if settings.one_box:
+        return ["THERA_BROKER_URL: required to run the parts of a server apart; `thera server` runs all of it"]
+    return server_mistakes(settings)
+
+
 def _serve(*, web: bool, reactor: bool) -> None:
-    settings = _settings(server_mistakes)
-    try:
+    settings = _settings(server_mistakes if web and reactor else _part_mistakes)
+    with _starting():
         running = bootstrap.make_server(with_generated_keys(settings), web=web, reactor=reactor)
-    except ConfigMistaken as error:
-        click.echo(f"Thera cannot start:\n{error}", err=True)
-        sys.exit(2)
     running.start()
     _until_told_to_stop()
     logging.getLogger(__name__).info("stopping")
@@ -103,7 +123,8 @@ def reactor() -> None:
 def worker() -> None:
     """Run a worker that reaches its server over HTTP."""
     settings = _settings(worker_mistakes)
-    running = bootstrap.make_separate_worker(settings)
+    with _starting():
+        running = bootstrap.make_separate_worker(settings)
     running.start()
     _until_told_to_stop()
     sys.exit(0 if running.stop() else 1)
@@ -112,7 +133,9 @@ def worker() -> None:
 @main.command()
 def migrate() -> None:
     """Bring the database's schema up to date; a server does this at its start as well."""
-    bootstrap.migrate_database(with_generated_keys(_settings(lambda _: [])))
+    settings = _settings(lambda _: [])
+    with _starting():
+        bootstrap.migrate_database(with_generated_keys(settings))
     click.echo("The database is up to date.")
 
 
@@ -133,7 +156,11 @@ def check_config(files: tuple[Path, ...]) -> None:
 
 
 def _check_repo_file(file: Path) -> None:
-    load_repo_file(file.read_text(encoding="utf-8"), file=str(file), base_branch="main")
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigMistaken([ConfigMistake(str(file), None, "", f"cannot be read: {error}")]) from error
+    load_repo_file(text, file=str(file), base_branch="main")
 
 
 def _mistakes_of(check: Callable[[], object]) -> list[str]:
@@ -141,6 +168,8 @@ def _mistakes_of(check: Callable[[], object]) -> list[str]:
         check()
     except ConfigMistaken as error:
         return [str(mistake) for mistake in error.mistakes]
+    except UserMistake as error:
+        return [str(error)]
     return []
 
 
@@ -151,4 +180,5 @@ def _environment_mistakes() -> list[str]:
         return list(error.mistakes)
     for name, value in describe(settings):
         click.echo(f"{name}={value}")
-    return server_mistakes(settings) + _mistakes_of(lambda: load_server_file(settings.repo_config))
+    mistakes = server_mistakes(settings) + _mistakes_of(lambda: Allowlist.parse(settings.repo_allowlist))
+    return mistakes + _mistakes_of(lambda: load_server_file(settings.repo_config))

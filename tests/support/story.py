@@ -12,13 +12,12 @@ from datetime import UTC, datetime, timedelta
 from server.artifacts.crypto import Keyring
 from server.artifacts.store import open_store
 from server.artifacts.vault import PlanVault
-from server.forges.allowlist import Allowlist
-
 from server.config.server_file import ServerFile
 from server.domain.errors import TryLater
 from server.domain.events import Change, CommentPosted, Event, PullChanged, PullClosed
 from server.domain.pull import Pull, PullState
 from server.domain.refs import PullRef, RepoRef
+from server.forges.allowlist import Allowlist
 from server.orchestration.begin import begin
 from server.orchestration.claims import ServerGateway
 from server.orchestration.context import Context, Rules

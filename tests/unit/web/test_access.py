@@ -173,3 +173,19 @@ def test_every_form_that_changes_something_carries_the_token(person: FlaskClient
         forms = re.findall(r'<form method="post".*?</form>', text, re.DOTALL)
         assert forms
         assert all('name="csrf" value="' in form for form in forms), page
+
+
+@pytest.mark.parametrize("token", [None, "", "0" * 43])
+def test_a_lock_is_not_released_by_a_form_that_another_site_could_send(
+    person: FlaskClient, story: Story, token: str | None
+) -> None:
+    story.open_pull("prod/main.tf")
+    story.settle()
+    with story.store.reading() as uow:
+        lock = uow.locks.all()[0]
+
+    answer = person.post(f"/locks/{lock.id}/release", data={} if token is None else {"csrf": token})
+
+    assert answer.status_code == 400
+    assert "reload the page" in answer.text
+    assert story.locked() == ["prod"]
