@@ -4,7 +4,7 @@ import pytest
 
 from server.config.loading import ConfigMistaken
 from server.config.merge import RepoConfig, in_waves, merge, targeted, touched
-from server.config.repo_file import RepoFile, load_repo_file
+from server.config.repo_file import RepoFile, load_repo_file, workspace_mistake
 from server.config.server_file import RepoPolicy
 from server.domain.commands import Target
 from server.domain.errors import UserMistake
@@ -37,8 +37,7 @@ def test_every_mistake_is_told_at_once_with_its_line() -> None:
     assert mistakes(text) == [
         "thera.yaml:3: projects[0].dir: must not contain '..'",
         "thera.yaml:4: projects[0].wrkflow: there is no such key here",
-        "thera.yaml:6: projects[1].workspace: no '/', '\\', '..', '$', white space or leading '-' or '~' "
-        "is allowed in a workspace name",
+        f"thera.yaml:6: projects[1].workspace: {workspace_mistake('a b')}",
     ]
 
 
