@@ -202,7 +202,8 @@ def _tickers(settings: Settings, ctx: Context, ringer: Ringer) -> list[Ticker]:
     hearing = Hearing()
     tickers = [Ticker("reconcile", every, lambda: reconcile(ctx, ringer.ring, hearing))]
     if settings.poll_seconds:
-        since = [datetime.now(UTC)]
+        # After downtime, what was written in the last hour is still heard; an older `apply` is nobody's wish any more.
+        since = [datetime.now(UTC) - timedelta(hours=1)]
 
         def look() -> None:
             began = datetime.now(UTC)

@@ -305,6 +305,11 @@ def server_mistakes(settings: Settings) -> list[str]:
         ]
         if settings.database_url is None:
             mistakes.append("THERA_DATABASE_URL: required when THERA_BROKER_URL is set; servers share one PostgreSQL")
+        if settings.artifact_url is None:
+            mistakes.append(
+                "THERA_ARTIFACT_URL: required when THERA_BROKER_URL is set; every server has to read the plans of the "
+                "others: s3://bucket/prefix, gs://…, az://…, or file:///… on a volume that all servers see"
+            )
     return mistakes
 
 

@@ -6,7 +6,7 @@ import uuid
 
 import structlog
 from flask import Response, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from server.domain.errors import Refused, TryLater, UserMistake
 from server.orchestration.claims import AttemptOver
@@ -40,11 +40,17 @@ _ANSWERS: tuple[tuple[type[Exception], int, str], ...] = (
 def answer_to(error: Exception) -> Response:
     """Say an error as a problem; what nobody foresaw gets an incident number and a traceback in the log."""
     if isinstance(error, HTTPException):
-        return problem(error.code or 500, error.name, error.description or "")
+        return problem(error.code or 500, error.name, error.description or "", **_allowed(error))
     status, title, detail = meaning(error)
     if isinstance(error, TryLater):
         return problem(status, title, detail, **{"Retry-After": retry_after(error)})
     return problem(status, title, detail)
+
+
+def _allowed(error: HTTPException) -> dict[str, str]:
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        return {"Allow": ", ".join(sorted(error.valid_methods))}
+    return {}
 
 
 def meaning(error: Exception) -> tuple[int, str, str]:

@@ -75,6 +75,7 @@ def test_many_servers_need_what_one_box_makes_for_itself() -> None:
         "THERA_WORKER_TOKEN",
         "THERA_WEB_PASSWORD",
         "THERA_DATABASE_URL",
+        "THERA_ARTIFACT_URL",
     }
 
 
