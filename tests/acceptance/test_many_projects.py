@@ -65,6 +65,27 @@ def test_projects_are_planned_side_by_side(either: Install, tmp_path: Path) -> N
     assert took.total_seconds() < sum(planning), planning
 
 
+def test_a_large_repository_is_fetched_once_for_each_commit_however_many_projects_it_touches(one_box: Install) -> None:
+    thera = one_box(concurrency=2)
+    names = [f"team{number % 20}/app{number}" for number in range(400)]
+    thera.create_repo({f"{name}/main.tf": "" for name in names})
+    pull = thera.open_pull({f"{name}/main.tf": 'resource "terraform_data" "it" {}\n' for name in names[:6]})
+    thera.wait_for_comment(pull, "### Plan:", '"outcome":"succeeded"')
+
+    fetched = fetches(thera)
+    thera.comment(pull, "thera plan")
+    thera.wait_for_comment(pull, '"command":"plan"', '"outcome":"succeeded"', after=pull.comments[-1].id)
+
+    # One conversation of git's protocol asks for the refs and one for the objects: for all six checkouts together.
+    assert fetched <= 2
+    assert fetches(thera) == fetched, "a commit that is here is not fetched again"
+
+
+def fetches(thera: Installation) -> int:
+    """Count what the forge was asked for by git."""
+    return sum(path.endswith("git-upload-pack") for verb, path in thera.forge.faults.requests if verb == "POST")
+
+
 def moment(value: Any) -> datetime:
     """Read a time as either database gives it."""
     return value if isinstance(value, datetime) else datetime.fromisoformat(value)
