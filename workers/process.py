@@ -91,12 +91,14 @@ def run(
     limit: int = _OUTPUT_LIMIT,
     capture_stdout: bool = False,
     stdout_limit: int = _STDOUT_LIMIT,
+    leashed: bool = True,
 ) -> Completed:
     """Run a command to its end, handing its output to `sink` line by line, without line ends.
 
     On timeout, on `cancel`, and when the sink raises, the command's group gets SIGINT, as from a terminal,
     and `grace` to finish; then it is killed. Whatever else it started is killed when it ends.
     Without `stdin` the command reads end-of-file, so that a question fails instead of waiting.
+    `leashed` interrupts it also when this process dies; what only reads for a moment need not pay for that.
 
     Raises:
         FileNotFoundError: there is no such command, or no such directory.
@@ -107,7 +109,8 @@ def run(
     takers: list[tuple[_Taker, ...]] = [(kept.take, lines.take) if lines else (kept.take,)]
     if capture_stdout:
         takers.append((stdout.take,))
-    with _started(words, cwd=cwd, env=env, stdin=stdin, takers=takers) as child:
+    leash = _leash() if leashed else ()
+    with _started([*leash, *words], cwd=cwd, env=env, stdin=stdin, takers=takers) as child:
         ending = _followed(child, timeout=timeout, cancel=cancel, grace=grace)
     if lines:
         lines.end()
@@ -223,7 +226,7 @@ def _started(
         messages, stdout = pipes[0][1], pipes[-1][1]  # one and the same unless stdout is captured
         try:
             popen = subprocess.Popen(
-                [*_leash(), *words],
+                words,
                 cwd=cwd,
                 env=dict(env),
                 stdin=stack.enter_context(_input(stdin)),
@@ -265,7 +268,7 @@ def _pipe(stack: contextlib.ExitStack) -> tuple[int, int]:
 
 @contextlib.contextmanager
 def _input(content: bytes | None) -> Iterator[int]:
-    if content is None:
+    if not content:
         yield subprocess.DEVNULL
         return
     with tempfile.TemporaryFile() as file:  # not a pipe: nobody has to feed it
@@ -275,13 +278,13 @@ def _input(content: bytes | None) -> Iterator[int]:
 
 
 @cache
-def _leash_tools() -> tuple[str, ...] | None:
+def _leash_tools() -> tuple[tuple[str, ...], tuple[str, ...]] | None:
     setpriv, env = shutil.which("setpriv"), shutil.which("env")
     if setpriv is None or env is None:
         return None
-    words = (setpriv, "--pdeathsig", "INT", "--", env, "--default-signal=INT")
-    tried = subprocess.run([*words, "true"], check=False, capture_output=True)
-    return words if tried.returncode == 0 else None  # busybox has both, without these options
+    dies, listens = (setpriv, "--pdeathsig", "INT", "--"), (env, "--default-signal=INT")
+    tried = subprocess.run([*dies, *listens, "true"], check=False, capture_output=True)
+    return (dies, listens) if tried.returncode == 0 else None  # busybox has both, without these options
 
 
 def _leash() -> tuple[str, ...]:
@@ -291,10 +294,14 @@ def _leash() -> tuple[str, ...]:
     process, which is unsafe beside other threads; a program that sets it and then becomes the command
     is not. The kernel sends the signal when the *thread* that forked ends: that thread blocks in `run`.
     SIGINT, not SIGKILL: an apply whose worker died stops, saves its state and gives its lock back.
-    A Celery pool process ignores SIGINT, and children inherit that: hence the reset to the default.
+    A Celery pool process ignores SIGINT, and children inherit that: hence the reset to the default there.
     Children of the command are not reached by the kernel, only by the command itself.
     """
-    return _leash_tools() or (sys.executable, "-I", "-S", "-c", _LEASH_PROGRAM, str(os.getpid()))
+    tools = _leash_tools()
+    if tools is None:
+        return (sys.executable, "-I", "-S", "-c", _LEASH_PROGRAM, str(os.getpid()))
+    dies, listens = tools
+    return (*dies, *listens) if signal.getsignal(signal.SIGINT) == signal.SIG_IGN else dies
 
 
 def _insist_on_command(name: str, *, cwd: Path, env: Mapping[str, str]) -> None:

@@ -1,5 +1,6 @@
 """GitHub and GitHub Enterprise Server, through PyGithub."""
 
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -7,17 +8,19 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from github import Auth, Github
-from github.GithubException import GithubException, UnknownObjectException
+from github.GithubException import UnknownObjectException
 from github.PullRequest import PullRequest
 from github.Repository import Repository
 from urllib3.util import Retry
 
+from server.domain.errors import UserMistake
 from server.domain.pull import Pull, PullState
 from server.domain.refs import PullRef, RepoRef
 from server.domain.requirements import PullFacts
 from server.forges.base import Capabilities, Comment, CommitStatus, Credential, Permission
 from server.forges.github_errors import translated
-from server.forges.github_rules import Review, Rules, Situation, approval, mergeability
+from server.forges.github_protection import read_checks, read_decision, read_rules
+from server.forges.github_rules import Review, Rules, Situation, approval, latest_reviews, mergeability
 from server.forges.throttle import Throttle
 
 _TIMEOUT = 15
@@ -26,13 +29,20 @@ _COMMENT_LIMIT = 65_000  # GitHub's is 65,536
 _PERMISSIONS = {"admin": Permission.ADMIN, "maintain": Permission.WRITE, "write": Permission.WRITE}
 _READERS = {"read": Permission.READ, "triage": Permission.READ}
 _LOOKS = 5
-_PAGES = 10
+_PER_PAGE = 100
+_PAGES = 10  # of comments: the newest thousand
 
 
 def host_of(url: str) -> str:
-    """Name the host that repositories are spelled with: `api.github.com` is `github.com`, others are themselves."""
-    authority = urlsplit(url).netloc.rpartition("@")[2].lower()
-    return "github.com" if authority == "api.github.com" else authority
+    """Name the host that repositories are spelled with: the authority of GitHub's pages, in small letters.
+
+    The API of github.com and of a `ghe.com` tenant lives on `api.` in front of that; an Enterprise Server's on the
+    same host. A port is part of it unless it is the scheme's own. Webhooks spell it alike, from `html_url`.
+    """
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2].lower().removesuffix({"https": ":443", "http": ":80"}.get(parts.scheme, ""))
+    is_cloud = host == "api.github.com" or (host.startswith("api.") and host.endswith(".ghe.com"))
+    return host.removeprefix("api.") if is_cloud else host
 
 
 class GitHubForge:
@@ -44,11 +54,23 @@ class GitHubForge:
         self._throttle = Throttle(write_interval)
         self.host = host_of(url)
         self.capabilities = Capabilities(comment_limit=_COMMENT_LIMIT, can_minimize=True)
-        self._github = Github(
-            base_url=url,
-            auth=Auth.Token(token),
+        self._url = url
+        self._threads = threading.local()
+
+    @property
+    def _github(self) -> Github:
+        """This thread's own client: in PyGithub, threads that share one send each other's requests."""
+        if not hasattr(self._threads, "github"):
+            self._threads.github = self._connect()
+        client: Github = self._threads.github
+        return client
+
+    def _connect(self) -> Github:
+        return Github(
+            base_url=self._url,
+            auth=Auth.Token(self._token),
             timeout=_TIMEOUT,
-            per_page=100,
+            per_page=_PER_PAGE,
             user_agent="thera",
             seconds_between_requests=None,
             seconds_between_writes=None,
@@ -106,20 +128,15 @@ class GitHubForge:
     def pull_facts(self, pull: Pull, *, own_statuses: str) -> PullFacts:
         """See `Forge`."""
         with translated(f"judging {pull.ref}"):
-            repo = self._repo(pull.ref.repo)
             current = self._computed(pull.ref)
-            comparison = repo.compare(pull.base_ref, pull.head_sha)
-            rules = _rules(repo, pull.base_ref)
-            situation = Situation(
-                state=current.mergeable_state or "unknown",
-                draft=current.draft,
-                author=pull.author,
-                reviews=[Review(author=_author(one), state=one.state) for one in current.get_reviews()],
-                checks=_checks(repo, pull.head_sha) if rules.contexts else {},
-                behind=comparison.behind_by,
-            )
+            rules = read_rules(self._github.requester, pull.ref.repo, pull.base_ref)
+            situation = self._situation(pull, current, rules)
         approved, why_not_approved = approval(situation, rules)
         mergeable, why_not_mergeable = mergeability(situation, rules, own_statuses=own_statuses)
+        if current.state != "open":
+            mergeable, why_not_mergeable = False, "it is closed"
+        elif (current.head.sha, current.base.ref) != (pull.head_sha, pull.base_ref):
+            mergeable, why_not_mergeable = False, "it has changed since Thera read it"
         behind = situation.behind
         return PullFacts(
             approved=approved,
@@ -130,11 +147,32 @@ class GitHubForge:
             undiverged_reason=f"`{pull.base_ref}` is {behind} commits ahead" if behind else "",
         )
 
+    def _situation(self, pull: Pull, current: PullRequest, rules: Rules) -> Situation:
+        ref, requester = pull.ref, self._github.requester
+        state = current.mergeable_state or "unknown"
+        reviews = [Review(author=_author(one), state=one.state) for one in current.get_reviews()]
+        last_words = latest_reviews(reviews, author=pull.author)
+        deciding = [who for who, word in last_words.items() if word != "DISMISSED"]
+        is_asked = state == "blocked" and (rules.exact_reviews or rules.resolved_conversations)
+        decision, unresolved = read_decision(requester, ref) if is_asked else ("", None)
+        comparison = self._repo(ref.repo).compare(pull.base_ref, pull.head_sha, comparison_commits_per_page=1)
+        return Situation(
+            state=state,
+            draft=current.draft,
+            author=pull.author,
+            reviews=reviews,
+            writers=frozenset(who for who in deciding if self.permission(ref.repo, who) >= Permission.WRITE),
+            checks=read_checks(requester, ref.repo, pull.head_sha) if state == "blocked" and rules.checks else (),
+            behind=comparison.behind_by,
+            decision=decision,
+            unresolved=unresolved,
+        )
+
     def _computed(self, ref: PullRef) -> PullRequest:
         """Read a pull, again for a few seconds while GitHub computes whether it can be merged."""
         current = self._read(ref)
         for look in range(_LOOKS):
-            if current.mergeable_state not in {None, "unknown"}:
+            if current.mergeable_state not in {None, "unknown"} or current.state != "open":
                 break
             time.sleep(0.2 * 2**look)
             current = self._read(ref)
@@ -145,7 +183,7 @@ class GitHubForge:
         try:
             with translated(f"what {user} may do in {repo}"):
                 answer = self._repo(repo).get_collaborator_permission(user)
-        except Exception as error:
+        except UserMistake as error:
             if isinstance(error.__cause__, UnknownObjectException):
                 return Permission.NONE
             raise
@@ -170,30 +208,30 @@ class GitHubForge:
         return self._github.requester.requestJsonAndCheck(verb, path, input=body)[1]
 
     def find_comment(self, pull: PullRef, marker: str) -> str | None:
-        """See `Forge`."""
+        """See `Forge`. GitHub lists the oldest first and has no other order, so the last page is read first."""
+        login = self.login.lower()
         with translated(f"reading the comments of {pull}"):
-            found = None
-            for comment in self._issue(pull).get_comments():
-                if _author(comment).lower() == self.login.lower() and marker in (comment.body or ""):
-                    found = str(comment.id)
-            return found
+            comments = self._issue(pull).get_comments()
+            last = -(-comments.totalCount // _PER_PAGE)
+            for page in range(last - 1, max(last - _PAGES, 0) - 1, -1):
+                for comment in reversed(comments.get_page(page)):
+                    if _author(comment).lower() == login and marker in (comment.body or ""):
+                        return str(comment.id)
+        return None
 
     def comments_since(self, repo: RepoRef, since: datetime) -> Iterator[tuple[PullRef, Comment]]:
-        """See `Forge`."""
+        """See `Forge`. GitHub gives what was edited since, too: an old comment made into a command is none."""
+        moment = since.astimezone(UTC).replace(microsecond=0)
         with translated(f"listing new comments of {repo}"):
-            comments = list(self._repo(repo).get_issues_comments(sort="created", direction="asc", since=since))
+            comments = list(self._repo(repo).get_issues_comments(sort="created", direction="asc", since=moment))
         for comment in comments:
-            if "/pull/" in comment.html_url:
+            written = comment.created_at.astimezone(UTC)
+            if "/pull/" in comment.html_url and written >= moment:
                 number = int(comment.issue_url.rpartition("/")[2])
-                yield (
-                    PullRef(repo, number),
-                    Comment(
-                        id=str(comment.id),
-                        author=_author(comment),
-                        body=comment.body or "",
-                        created_at=comment.created_at.astimezone(UTC),
-                    ),
+                found = Comment(
+                    id=str(comment.id), author=_author(comment), body=comment.body or "", created_at=written
                 )
+                yield PullRef(repo, number), found
 
     def react(self, pull: PullRef, comment_id: str, emoji: str) -> None:
         """See `Forge`."""
@@ -221,47 +259,3 @@ class GitHubForge:
 
 def _author(thing: Any) -> str:
     return str(thing.user.login) if thing.user else "ghost"
-
-
-def _checks(repo: Repository, sha: str) -> dict[str, str]:
-    """Map every status and check run of a commit to its state."""
-    commit = repo.get_commit(sha)
-    found = {status.context: status.state for status in commit.get_combined_status().statuses}
-    for check in commit.get_check_runs():
-        found[check.name] = check.conclusion or check.status
-    return found
-
-
-def _rules(repo: Repository, branch: str) -> Rules:
-    """Read classic protection and rulesets; what the token may not read is taken as absent."""
-    contexts: set[str] = set()
-    approvals, strict = 0, False
-    try:
-        protection = repo.get_branch(branch).get_protection()
-    except GithubException as error:
-        if error.status not in {403, 404}:
-            raise
-    else:
-        checks: Any = protection.required_status_checks
-        reviews: Any = protection.required_pull_request_reviews
-        contexts |= set(checks.contexts) if checks else set()
-        strict = bool(checks and checks.strict)
-        approvals = (reviews.required_approving_review_count or 0) if reviews else 0
-    for rule in _ruleset(repo, branch):
-        parameters = rule.get("parameters") or {}
-        if rule.get("type") == "required_status_checks":
-            contexts |= {check["context"] for check in parameters.get("required_status_checks", ())}
-            strict = strict or bool(parameters.get("strict_required_status_checks_policy"))
-        elif rule.get("type") == "pull_request":
-            approvals = max(approvals, parameters.get("required_approving_review_count", 0))
-    return Rules(contexts=frozenset(contexts), approvals=approvals, up_to_date=strict)
-
-
-def _ruleset(repo: Repository, branch: str) -> list[dict[str, Any]]:
-    try:
-        found = repo.requester.requestJsonAndCheck("GET", f"{repo.url}/rules/branches/{branch}")[1]
-    except GithubException as error:
-        if error.status not in {403, 404}:
-            raise
-        return []
-    return found if isinstance(found, list) else []

@@ -1,5 +1,6 @@
 """GitHub's errors into ours."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +16,8 @@ from github.GithubException import (
 from server.domain.errors import Refused, TryLater, UserMistake
 
 _TOO_MANY, _FORBIDDEN, _UNPROCESSABLE, _BROKEN = 429, 403, 422, 500
-_DEFAULT_PAUSE = 60.0
+_DEFAULT_PAUSE, _LONGEST_PAUSE = 60.0, 3_600.0
+_WANTED = ("x-accepted-github-permissions", "x-accepted-oauth-scopes")
 
 
 @contextmanager
@@ -31,26 +33,53 @@ def translated(what: str) -> Iterator[None]:
         raise UserMistake(f"GitHub knows no such thing, or hides it from the token ({what}).") from error
     except GithubException as error:
         raise _ours(error, what) from error
+    except RuntimeError as error:  # PyGithub's word for a redirection to another host or from http to https
+        if "redirected" not in str(error):
+            raise
+        raise Refused(f"GitHub answers elsewhere ({what}): {error}. Set THERA_GITHUB_URL to that address.") from error
 
 
 def _ours(error: GithubException, what: str) -> Exception:
     message = error.data.get("message", "") if isinstance(error.data, dict) else str(error.data)
     headers = {key.lower(): value for key, value in (error.headers or {}).items()}
-    limited = isinstance(error, RateLimitExceededException) or error.status == _TOO_MANY
-    if limited or (error.status == _FORBIDDEN and "rate limit" in str(message).lower()):
+    if _is_limit(error, str(message), headers):
         return TryLater(f"GitHub wants us to slow down ({what}).", after_seconds=_pause(headers))
     if error.status >= _BROKEN:
-        return TryLater(f"GitHub answered {error.status} ({what}).")
+        return TryLater(f"GitHub answered {error.status} ({what}).", after_seconds=_retry_after(headers))
     if error.status == _FORBIDDEN:
-        return Refused(f"GitHub forbids it ({what}): {message}. Check what the token may do.")
+        wanted = next((f" It wants {headers[name]}." for name in _WANTED if headers.get(name)), "")
+        return Refused(f"GitHub forbids it ({what}): {message}.{wanted} Check what the token may do.")
     if error.status == _UNPROCESSABLE:
         return UserMistake(f"GitHub cannot do it ({what}): {message}")
     return UserMistake(f"GitHub answered {error.status} ({what}): {message}")
 
 
+def _is_limit(error: GithubException, message: str, headers: Mapping[str, str]) -> bool:
+    if isinstance(error, RateLimitExceededException) or error.status == _TOO_MANY:
+        return True
+    return error.status == _FORBIDDEN and ("rate limit" in message.lower() or "retry-after" in headers)
+
+
 def _pause(headers: Mapping[str, str]) -> float:
-    if "retry-after" in headers:
-        return float(headers["retry-after"])
-    if headers.get("x-ratelimit-remaining") == "0" and "x-ratelimit-reset" in headers:
-        return max(float(headers["x-ratelimit-reset"]) - time.time(), 1.0)
+    asked = _retry_after(headers)
+    if asked is not None:
+        return asked
+    if headers.get("x-ratelimit-remaining") == "0":
+        reset = _number(headers.get("x-ratelimit-reset"))
+        if reset is not None:
+            return min(max(reset - time.time(), 1.0), _LONGEST_PAUSE)
     return _DEFAULT_PAUSE
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    asked = _number(headers.get("retry-after"))
+    return None if asked is None else min(max(asked, 1.0), _LONGEST_PAUSE)
+
+
+def _number(text: str | None) -> float | None:
+    """Read a number of seconds; a proxy may write a date there, or nonsense."""
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

@@ -20,7 +20,10 @@ def test_every_case_gives_rows_with_times(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr[-3000:]
-    rows = json.loads(target.read_text())["rows"]
-    assert len(rows) == 7
-    assert all(row["thera"] > 0 for row in rows)
-    assert sum(row["ratio"] is not None for row in rows) == 4
+    measured = json.loads(target.read_text())
+    assert set(measured) == {"quick", "machine", "rows"}
+    assert set(measured["machine"]) == {"architecture", "cores", "python", "load", "baseline"}
+    cases = [row["case"] for row in measured["rows"]]
+    assert sorted(set(cases)) == ["acknowledge", "parallel", "small-lab provider", "small-terraform_data", "thousand"]
+    assert all(set(row) == {"case", "what", "thera", "bare", "ratio"} for row in measured["rows"])
+    assert all(row["thera"] > 0 for row in measured["rows"])

@@ -1,6 +1,7 @@
 """Questions to git, one method each: argument lists only, and nothing of the worker's own configuration."""
 
 import os
+import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,7 +40,10 @@ _IDENTITY = {
     for part, value in (("NAME", "thera"), ("EMAIL", "thera@localhost"), ("DATE", "2000-01-01T00:00:00Z"))
 }
 _FROM_THE_OPERATOR = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "GIT_SSL_NO_VERIFY")
+# These change nothing and take moments: they may outlive the worker, and cost half as much then.
+_READERS = frozenset({"cat-file", "merge-base", "diff-tree", "ls-tree"})
 _BLOBS_AT_ONCE = 32 * 1024 * 1024
+_SHA = re.compile(r"[0-9a-f]{40}")
 _NOT_CHECKED_OUT = "160000"  # a submodule
 
 
@@ -83,6 +87,7 @@ class Repository:
             cancel=self.cancel,
             grace=timedelta(seconds=5),
             capture_stdout=True,
+            leashed=command not in _READERS,
         )
         if done.cancelled:
             raise JobCancelled(f"cancelled during git {command}")
@@ -170,8 +175,9 @@ class Repository:
         return [_path(name) for name in listing.split(b"\0") if name]
 
     def head(self) -> str:
-        """Name the commit that is checked out."""
-        return self.git("rev-parse", "--verify", "HEAD^{commit}").decode().strip()
+        """Name the commit that is checked out; nothing where it is a branch."""
+        name = (self.git_dir / "HEAD").read_text(encoding="ascii", errors="replace").strip()
+        return name if _SHA.fullmatch(name) else ""
 
     def contains(self, commit: str) -> bool:
         """Say whether what is checked out includes this commit."""

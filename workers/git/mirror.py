@@ -96,11 +96,13 @@ class Mirror:
             checkout.head_sha: _full_ref(checkout.head_ref),
             checkout.base_sha: _full_ref(checkout.base_ref),
         }
-        self._bring_any(f"+{refs[sha]}:{refs[sha]}" for sha in missing)
-        # A ref moves on, a commit does not: most forges hand it out by its name as long as they have it.
-        self._bring_any(f"+{sha}:refs/thera/{sha}" for sha in self.repository.missing(missing))
-        if gone := self.repository.missing(missing):
-            raise _vanished(checkout, gone)
+        # By its own name first: a ref moves on, a commit does not, and the server is not asked for its refs.
+        places = refs if len(set(refs.values())) == len(refs) else {sha: f"refs/thera/{sha}" for sha in refs}
+        self._bring_any(f"+{sha}:{places[sha]}" for sha in missing)
+        if left := self.repository.missing(missing):  # a few servers hand out only what a ref points at
+            self._bring_any(f"+{refs[sha]}:{refs[sha]}" for sha in left)
+            if gone := self.repository.missing(left):
+                raise _vanished(checkout, gone)
 
     def _bring_any(self, refspecs: Iterable[str]) -> None:
         """Fetch these refs in one go, or one by one when not all of them exist."""

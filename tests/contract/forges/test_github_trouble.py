@@ -5,7 +5,9 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -121,7 +123,7 @@ class TestPermissions:
         assert github.forge.permission(github.repo, "nobody-at-all") is Permission.NONE
 
     def test_a_person_without_rights_may_do_nothing(self, github: SandboxWorld) -> None:
-        assert github.forge.permission(github.repo, "bob") is Permission.NONE
+        assert github.forge.permission(github.repo, "ann") is Permission.NONE
 
     @pytest.mark.parametrize(
         ("theirs", "ours"), [("triage", Permission.READ), ("maintain", Permission.WRITE), ("none", Permission.NONE)]
@@ -129,6 +131,34 @@ class TestPermissions:
     def test_githubs_finer_rights_are_ours(self, github: SandboxWorld, theirs: str, ours: Permission) -> None:
         github.server.forge.permit(NAME, "bob", theirs)
         assert github.forge.permission(github.repo, "bob") is ours
+
+
+class TestManyThreads:
+    """In PyGithub, threads that share a client were seen to send each other's requests."""
+
+    def test_each_gets_the_answer_to_its_own_question(self, github: SandboxWorld) -> None:
+        refs = [github.open_pull(branch=f"change-{number}") for number in range(8)]
+
+        def ask(ref: PullRef) -> None:
+            for turn in range(15):
+                assert github.forge.get_pull(ref).head_ref == f"change-{ref.number - 1}"
+                github.forge.post_comment(ref, f"{ref.number}: {turn}")
+
+        with ThreadPoolExecutor(len(refs)) as pool:
+            list(pool.map(ask, refs))
+        for ref in refs:
+            assert github.comments(ref) == [(BOT, f"{ref.number}: {turn}") for turn in range(15)]
+
+
+class TestNewComments:
+    def test_an_old_comment_that_was_edited_is_not_new(self, github: SandboxWorld) -> None:
+        ref = github.open_pull()
+        old = github.server.forge.comment(NAME, ref.number, "bob", "a harmless word")
+        old.created_at -= timedelta(hours=3)
+        since = datetime.now(UTC) - timedelta(minutes=1)
+        github.server.forge.edit_comment(NAME, old.id, "thera apply", "bob")
+        new = github.write(ref, "bob", "thera plan")
+        assert [comment.id for _, comment in github.forge.comments_since(github.repo, since)] == [new]
 
 
 class TestNothingIsSaidTwice:
