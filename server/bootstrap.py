@@ -19,7 +19,8 @@ from server.config.server_file import load_server_file
 from server.config.settings import Settings
 from server.domain.errors import ServiceError
 from server.forges.allowlist import Allowlist
-from server.forges.registry import ForgeConfig, Forges
+from server.forges.config import ForgeConfig
+from server.forges.registry import Forges
 from server.inbox import Inbox, parse_delivery
 from server.onebox import OneBoxGateway
 from server.orchestration.claims import ServerGateway

@@ -21,13 +21,36 @@ class StatusState(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Annotation:
+    """A remark on one line of a file of the head commit: where a diagnostic points."""
+
+    path: str
+    line: int
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class CommitStatus:
-    """One named status on a commit. `context` is `thera/plan` or `thera/plan: dir/workspace`."""
+    """One named status on a commit. `context` is `thera/plan` or `thera/plan: dir/workspace`.
+
+    `summary` (Markdown) and `annotations` are shown where the forge has checks, and left out elsewhere.
+    """
 
     context: str
     state: StatusState
     description: str
     url: str
+    summary: str = ""
+    annotations: tuple[Annotation, ...] = ()
+
+
+class MergeMethod(StrEnum):
+    """How a pull is merged; `DEFAULT` is what the repository allows first."""
+
+    DEFAULT = ""
+    MERGE = "merge"
+    SQUASH = "squash"
+    REBASE = "rebase"
 
 
 class Permission(IntEnum):
@@ -68,7 +91,7 @@ class Capabilities:
     can_edit_comments: bool = True
     can_react: bool = True
     can_fold: bool = True
-    can_minimize: bool = False
+    can_hide_comments: bool = False
     has_checks: bool = False
     has_drafts: bool = True
     pull_mark: str = "#"
@@ -121,11 +144,24 @@ class Forge(Protocol):
     def comments_since(self, repo: RepoRef, since: datetime) -> Iterable[tuple[PullRef, Comment]]:
         """Read comments on pulls of a repository that were written after a moment."""
 
+    def hide_comment(self, pull: PullRef, comment_id: str) -> None:
+        """Fold one of our own comments away as outdated; harmless where `can_hide_comments` is false."""
+
     def react(self, pull: PullRef, comment_id: str, emoji: str) -> None:
         """Put a reaction (`eyes`) on a comment; repeating it is harmless."""
 
-    def set_status(self, repo: RepoRef, sha: str, status: CommitStatus) -> None:
-        """Set one commit status."""
+    def set_status(self, pull: Pull, sha: str, status: CommitStatus) -> None:
+        """Set one commit status on a commit of a pull, as a check where `has_checks`."""
+
+    def in_team(self, repo: RepoRef, team: str, user: str) -> bool:
+        """Say whether a person is in a team of the repository's owner; a team that nobody can see has no members."""
+
+    def merge(self, pull: Pull, *, method: MergeMethod = MergeMethod.DEFAULT, delete_branch: bool = False) -> None:
+        """Merge a pull if its head still is `pull.head_sha`; harmless when it is merged already.
+
+        Raises:
+            Refused: a rule is in the way, or the head has moved; the message says which.
+        """
 
     def credential(self, repo: RepoRef) -> Credential:
         """Give a credential that can fetch the repository, valid for at least some minutes."""

@@ -3,12 +3,12 @@
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from github import Auth, Github
-from github.GithubException import UnknownObjectException
+from github.GithubException import GithubException, UnknownObjectException
 from github.PullRequest import PullRequest
 from github.Repository import Repository
 from urllib3.util import Retry
@@ -17,7 +17,8 @@ from server.domain.errors import UserMistake
 from server.domain.pull import Pull, PullState
 from server.domain.refs import PullRef, RepoRef
 from server.domain.requirements import PullFacts
-from server.forges.base import Capabilities, Comment, CommitStatus, Credential, Permission
+from server.forges.base import Capabilities, Comment, CommitStatus, Credential, MergeMethod, Permission
+from server.forges.config import ForgeConfig
 from server.forges.github_errors import translated
 from server.forges.github_protection import read_checks, read_decision, read_rules
 from server.forges.github_rules import Review, Rules, Situation, approval, latest_reviews, mergeability
@@ -31,6 +32,7 @@ _READERS = {"read": Permission.READ, "triage": Permission.READ}
 _LOOKS = 5
 _PER_PAGE = 100
 _PAGES = 10  # of comments: the newest thousand
+_HIDE = "mutation($id: ID!) { minimizeComment(input: {subjectId: $id, classifier: OUTDATED}) { clientMutationId } }"
 
 
 def host_of(url: str) -> str:
@@ -48,13 +50,14 @@ def host_of(url: str) -> str:
 class GitHubForge:
     """One GitHub with one token."""
 
-    def __init__(self, *, url: str, token: str, login: str | None = None, write_interval: timedelta) -> None:
-        self._token = token
-        self._login = login
-        self._throttle = Throttle(write_interval)
-        self.host = host_of(url)
-        self.capabilities = Capabilities(comment_limit=_COMMENT_LIMIT, can_minimize=True)
-        self._url = url
+    def __init__(self, config: ForgeConfig) -> None:
+        self._token = config.token
+        self._login = config.login
+        self._throttle = Throttle(config.write_interval)
+        self._ca: str | bool = str(config.ca_file) if config.ca_file else True
+        self.host = host_of(config.url)
+        self.capabilities = Capabilities(comment_limit=_COMMENT_LIMIT, can_hide_comments=True)
+        self._url = config.url
         self._threads = threading.local()
 
     @property
@@ -70,6 +73,7 @@ class GitHubForge:
             base_url=self._url,
             auth=Auth.Token(self._token),
             timeout=_TIMEOUT,
+            verify=self._ca,
             per_page=_PER_PAGE,
             user_agent="thera",
             seconds_between_requests=None,
@@ -233,6 +237,54 @@ class GitHubForge:
                 )
                 yield PullRef(repo, number), found
 
+    def hide_comment(self, pull: PullRef, comment_id: str) -> None:
+        """See `Forge`. Only GraphQL can, and it wants the comment's other id."""
+        path = f"/repos/{pull.repo.full_name}/issues/comments/{int(comment_id)}"
+        with translated(f"hiding a comment on {pull}"):
+            node = self._github.requester.requestJsonAndCheck("GET", path)[1]["node_id"]
+            self._throttle.wait()
+            self._github.requester.graphql_query(_HIDE, {"id": node})
+
+    def in_team(self, repo: RepoRef, team: str, user: str) -> bool:
+        """See `Forge`. `team` is its slug, with or without the organisation in front."""
+        slug = team.rpartition("/")[2]
+        path = f"/orgs/{quote(repo.owner)}/teams/{quote(slug)}/memberships/{quote(user)}"
+        try:
+            with translated(f"whether {user} is in {team}"):
+                answer = self._github.requester.requestJsonAndCheck("GET", path)[1]
+        except UserMistake as error:
+            if isinstance(error.__cause__, UnknownObjectException):
+                return False
+            raise
+        return bool(answer["state"] == "active")
+
+    def merge(self, pull: Pull, *, method: MergeMethod = MergeMethod.DEFAULT, delete_branch: bool = False) -> None:
+        """See `Forge`."""
+        path = f"/repos/{pull.ref.repo.full_name}"
+        current = self._read(pull.ref)
+        if not current.merged:
+            body = {"sha": pull.head_sha, "merge_method": method.value or self._allowed_method(path)}
+            self._throttle.wait()
+            with translated(f"merging {pull.ref}"):
+                self._request("PUT", f"{path}/pulls/{pull.ref.number}/merge", body)
+        if delete_branch and not pull.is_fork:
+            self._delete_branch(f"{path}/git/refs/heads/{quote(pull.head_ref)}")
+
+    def _allowed_method(self, path: str) -> str:
+        with translated("how pulls may be merged"):
+            allowed = self._github.requester.requestJsonAndCheck("GET", path)[1]
+        flags = {"merge": "allow_merge_commit", "squash": "allow_squash_merge", "rebase": "allow_rebase_merge"}
+        return next((method for method, flag in flags.items() if allowed.get(flag, True)), "merge")
+
+    def _delete_branch(self, path: str) -> None:
+        self._throttle.wait()
+        try:
+            with translated("deleting a merged branch"):
+                self._github.requester.requestJsonAndCheck("DELETE", path)
+        except UserMistake as error:
+            if not isinstance(error.__cause__, GithubException):  # the forge may have deleted it by itself
+                raise
+
     def react(self, pull: PullRef, comment_id: str, emoji: str) -> None:
         """See `Forge`."""
         self._throttle.wait()
@@ -240,7 +292,7 @@ class GitHubForge:
         with translated(f"reacting on {pull}"):
             self._request("POST", path, {"content": emoji})
 
-    def set_status(self, repo: RepoRef, sha: str, status: CommitStatus) -> None:
+    def set_status(self, pull: Pull, sha: str, status: CommitStatus) -> None:
         """See `Forge`."""
         self._throttle.wait()
         body = {
@@ -249,8 +301,8 @@ class GitHubForge:
             "description": status.description[:_DESCRIPTION],
             "target_url": status.url,
         }
-        with translated(f"setting a status of {repo}"):
-            self._request("POST", f"/repos/{repo.full_name}/statuses/{sha}", body)
+        with translated(f"setting a status of {pull.ref}"):
+            self._request("POST", f"/repos/{pull.ref.repo.full_name}/statuses/{sha}", body)
 
     def credential(self, repo: RepoRef) -> Credential:  # noqa: ARG002  (a token is for all repositories)
         """See `Forge`."""

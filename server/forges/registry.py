@@ -1,50 +1,84 @@
 """Which forge serves which repository: the only place that knows all kinds."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from server.domain.errors import UserMistake
 from server.domain.refs import RepoRef
 from server.forges.base import Forge
+from server.forges.config import ForgeConfig
 from server.forges.github import GitHubForge, host_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class ForgeConfig:
-    """One forge with one credential."""
+class ForgeKind:
+    """One kind of forge: how it is called, how the host of its repositories is spelled, and how it is reached."""
 
-    kind: str
-    url: str
-    token: str = field(repr=False)
-    login: str | None = None
-    write_interval: timedelta = timedelta(0)
+    title: str
+    host_of: Callable[[str], str]
+    connect: Callable[[ForgeConfig], Forge]
 
-    @property
-    def host(self) -> str:
-        """The host that its repositories are spelled with."""
-        return host_of(self.url)
+
+KINDS: Mapping[str, ForgeKind] = {
+    "github": ForgeKind(title="GitHub", host_of=host_of, connect=GitHubForge),
+}
+
+
+@dataclass(frozen=True)
+class _Connection:
+    config: ForgeConfig
+    host: str
+    forge: Forge
 
 
 class Forges:
-    """The forges of this installation, by host."""
+    """The forges of this installation; several credentials may share a host, each for some owners."""
 
     def __init__(self, configs: Sequence[ForgeConfig]) -> None:
-        self._forges: dict[str, Forge] = {config.host: _make(config) for config in configs}
+        self._connections = [_connect(config) for config in configs]
 
     def of(self, repo: RepoRef) -> Forge:
-        """Find the forge of a repository.
+        """Find the forge of a repository, with the credential whose owners fit it most closely.
 
         Raises:
-            UserMistake: none is configured for its host.
+            UserMistake: none is configured for its host and owner.
         """
-        forge = self._forges.get(repo.host)
-        if forge is None:
+        return self._connection(repo).forge
+
+    def config_of(self, repo: RepoRef) -> ForgeConfig:
+        """Find the configuration that serves a repository.
+
+        Raises:
+            UserMistake: as `of`.
+        """
+        return self._connection(repo).config
+
+    def _connection(self, repo: RepoRef) -> _Connection:
+        there = [one for one in self._connections if one.host == repo.host]
+        if not there:
             raise UserMistake(f"no forge is configured for {repo.host}")
-        return forge
+        best = max(there, key=lambda one: one.config.fit(repo))
+        if not best.config.fit(repo):
+            raise UserMistake(f"no credential for {repo.host} is configured that serves {repo.owner}")
+        return best
 
 
-def _make(config: ForgeConfig) -> Forge:
-    if config.kind != "github":
-        raise UserMistake(f"there is no kind of forge called {config.kind!r}")
-    return GitHubForge(url=config.url, token=config.token, login=config.login, write_interval=config.write_interval)
+def _connect(config: ForgeConfig) -> _Connection:
+    kind = kind_of(config)
+    return _Connection(config, kind.host_of(config.url), kind.connect(config))
+
+
+def kind_of(config: ForgeConfig) -> ForgeKind:
+    """Find a configuration's kind.
+
+    Raises:
+        UserMistake: there is none of that name.
+    """
+    if config.kind not in KINDS:
+        raise UserMistake(f"there is no kind of forge called {config.kind!r}; known: {', '.join(sorted(KINDS))}")
+    return KINDS[config.kind]
+
+
+def host_of_config(config: ForgeConfig) -> str:
+    """Name the host that a configuration's repositories are spelled with."""
+    return kind_of(config).host_of(config.url)

@@ -80,7 +80,7 @@ def _send(ctx: Context, forge: Forge, pull: Pull, message: Message) -> str | Non
                 description=payload["description"],
                 url=payload["url"],
             )
-            forge.set_status(pull.ref.repo, payload["sha"], status)
+            forge.set_status(pull, payload["sha"], status)
         case messages.REACTION:
             if forge.capabilities.can_react:
                 forge.react(pull.ref, message.payload["comment_id"], message.payload["emoji"])

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from server.domain.errors import TryLater, UserMistake
+from server.domain.errors import Refused, TryLater, UserMistake
 from server.domain.pull import Pull, PullState
 from server.domain.refs import PullRef, RepoRef
 from server.domain.requirements import PullFacts
-from server.forges.base import Capabilities, Comment, CommitStatus, Credential, Permission
+from server.forges.base import Capabilities, Comment, CommitStatus, Credential, MergeMethod, Permission
 
 
 @dataclass
@@ -20,6 +20,7 @@ class Conversation:
     reactions: dict[str, set[str]] = field(default_factory=dict)
     statuses: dict[tuple[str, str], CommitStatus] = field(default_factory=dict)
     approved_by: set[str] = field(default_factory=set)
+    hidden: set[str] = field(default_factory=set)
     mergeable: bool = True
     diverged: bool = False
     edits: int = 0
@@ -36,6 +37,7 @@ class FakeForge:
     def __init__(self) -> None:
         self.conversations: dict[PullRef, Conversation] = {}
         self.permissions: dict[str, Permission] = {}
+        self.teams: dict[str, set[str]] = {}
         self.outages: list[Exception] = []
         self.answers_lost = 0
         self._ids = iter(range(1, 1_000_000))
@@ -111,11 +113,23 @@ class FakeForge:
     def react(self, pull: PullRef, comment_id: str, emoji: str) -> None:
         self._of(pull).reactions.setdefault(comment_id, set()).add(emoji)
 
-    def set_status(self, repo: RepoRef, sha: str, status: CommitStatus) -> None:
+    def set_status(self, pull: Pull, sha: str, status: CommitStatus) -> None:
+        self._of(pull.ref).statuses[sha, status.context] = status
+
+    def hide_comment(self, pull: PullRef, comment_id: str) -> None:
+        self._of(pull).hidden.add(comment_id)
+
+    def in_team(self, repo: RepoRef, team: str, user: str) -> bool:  # noqa: ARG002  (one owner is enough)
         self._answer()
-        for ref, one in self.conversations.items():
-            if ref.repo == repo and one.pull.head_sha == sha:
-                one.statuses[sha, status.context] = status
+        return user in self.teams.get(team, ())
+
+    def merge(self, pull: Pull, *, method: MergeMethod = MergeMethod.DEFAULT, delete_branch: bool = False) -> None:  # noqa: ARG002  (nothing here has branches)
+        one = self._of(pull.ref)
+        if one.pull.head_sha != pull.head_sha:
+            raise Refused("its head has moved")
+        if not one.mergeable:
+            raise Refused("a rule is in the way")
+        self.close(pull.ref, PullState.MERGED)
 
     def credential(self, repo: RepoRef) -> Credential:  # noqa: ARG002  (one credential is enough)
         self._answer()

@@ -152,12 +152,17 @@ class TestComments:
         assert world.reactions(ref, comment) == ["eyes"]
 
 
+def set_status(world: World, ref: PullRef, status: CommitStatus) -> None:
+    pull = world.forge.get_pull(ref)
+    world.forge.set_status(pull, pull.head_sha, status)
+
+
 class TestStatuses:
     @pytest.mark.parametrize("state", list(StatusState))
     def test_a_status_is_set(self, world: World, state: StatusState) -> None:
         ref = world.open_pull()
         status = CommitStatus(context="thera/plan", state=state, description="é" * 500, url="https://thera.example/1")
-        world.forge.set_status(world.repo, world.forge.get_pull(ref).head_sha, status)
+        set_status(world, ref, status)
         assert world.statuses(ref) == {"thera/plan": state.value}
 
     def test_a_later_status_takes_the_place_of_an_earlier_one(self, world: World) -> None:
@@ -165,7 +170,7 @@ class TestStatuses:
         for state in (StatusState.PENDING, StatusState.SUCCESS):
             for context in ("thera/plan", "thera/plan: a/default"):
                 status = CommitStatus(context=context, state=state, description="", url="https://thera.example/1")
-                world.forge.set_status(world.repo, world.forge.get_pull(ref).head_sha, status)
+                set_status(world, ref, status)
         assert world.statuses(ref) == {"thera/plan": "success", "thera/plan: a/default": "success"}
 
 

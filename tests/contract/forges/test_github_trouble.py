@@ -13,12 +13,35 @@ from pathlib import Path
 import pytest
 
 from server.domain.errors import Refused, TryLater, UserMistake
+from server.domain.pull import Pull, PullState
 from server.domain.refs import PullRef, RepoRef
 from server.forges.base import CommitStatus, Forge, Permission, StatusState
-from server.forges.registry import ForgeConfig, Forges
+from server.forges.config import ForgeConfig
+from server.forges.registry import Forges
 from tests.contract.forges.world import BOT, NAME, SandboxWorld
 
 Call = Callable[[Forge, PullRef], object]
+
+
+def pull_at(ref: PullRef) -> Pull:
+    """Make up a pull: nothing but its name is asked for."""
+    return Pull(
+        ref=ref,
+        title="",
+        author="ann",
+        url="",
+        state=PullState.OPEN,
+        draft=False,
+        head_sha="a" * 40,
+        head_ref="change",
+        head_repo=NAME,
+        head_fetch_ref="",
+        base_sha="b" * 40,
+        base_ref="main",
+        clone_url="",
+    )
+
+
 GREEN = CommitStatus(context="thera/plan", state=StatusState.SUCCESS, description="", url="https://thera.example")
 READS: dict[str, Call] = {
     "get_pull": lambda forge, ref: forge.get_pull(ref),
@@ -31,7 +54,7 @@ WRITES: dict[str, Call] = {
     "post_comment": lambda forge, ref: forge.post_comment(ref, "hello"),
     "edit_comment": lambda forge, ref: forge.edit_comment(ref, "1", "hello"),
     "react": lambda forge, ref: forge.react(ref, "1", "eyes"),
-    "set_status": lambda forge, ref: forge.set_status(ref.repo, "a" * 40, GREEN),
+    "set_status": lambda forge, ref: forge.set_status(pull_at(ref), "a" * 40, GREEN),
 }
 EVERY = READS | WRITES
 
@@ -211,6 +234,24 @@ class TestRegistry:
         assert forges.of(RepoRef("ghe.example.com", NAME)).host == "ghe.example.com"
         with pytest.raises(UserMistake, match=r"gitlab\.com"):
             forges.of(RepoRef("gitlab.com", NAME))
+
+    def test_the_closest_owner_decides_which_credential_is_used(self) -> None:
+        def of(login: str, *owners: str) -> ForgeConfig:
+            return ForgeConfig(kind="github", url="https://api.github.com", token="t", login=login, owners=owners)
+
+        forges = Forges([of("rest", "*"), of("acme", "Acme"), of("all-acmes", "acme-*")])
+        found = {owner: forges.of(RepoRef("github.com", f"{owner}/x")).login for owner in ("acme", "acme-eu", "other")}
+        assert found == {"acme": "acme", "acme-eu": "all-acmes", "other": "rest"}
+
+    def test_an_owner_that_no_credential_serves_is_a_mistake(self) -> None:
+        only = ForgeConfig(kind="github", url="https://api.github.com", token="t", owners=("acme",))
+        with pytest.raises(UserMistake, match=r"no credential for github\.com is configured that serves other"):
+            Forges([only]).of(RepoRef("github.com", "other/x"))
+
+    def test_a_group_serves_what_is_nested_below_it(self) -> None:
+        config = ForgeConfig(kind="github", url="https://git.example", owners=("acme", "top/sub"))
+        fits = [config.fit(RepoRef("git.example", f"{owner}/x")) for owner in ("acme/deep/er", "top/sub/er", "top")]
+        assert [bool(fit) for fit in fits] == [True, True, False]
 
     def test_an_unknown_kind_is_a_mistake(self) -> None:
         with pytest.raises(UserMistake, match="gitea"):

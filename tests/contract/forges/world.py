@@ -7,7 +7,8 @@ from sandbox.server import API, SandboxServer
 from server.domain.pull import Pull, PullState
 from server.domain.refs import PullRef, RepoRef
 from server.forges.base import Forge, Permission
-from server.forges.registry import ForgeConfig, Forges
+from server.forges.config import ForgeConfig
+from server.forges.registry import Forges, host_of_config
 from tests.support.fake_forge import Conversation, FakeForge
 from tests.support.openapi import watch
 
@@ -55,7 +56,7 @@ class SandboxWorld:
     def as_token(self, token: str, url: str | None = None) -> Forge:
         """Look at the same forge, or one elsewhere, with another token."""
         config = ForgeConfig(kind="github", url=url or self.url, token=token)
-        return Forges([config]).of(RepoRef(config.host, NAME))
+        return Forges([config]).of(RepoRef(host_of_config(config), NAME))
 
     def stop(self) -> None:
         self.server.stop()
