@@ -15,11 +15,12 @@ from waitress.server import create_server
 from server.artifacts.crypto import Keyring
 from server.artifacts.store import open_store
 from server.artifacts.vault import PlanVault
+from server.config.forges import load_forges
 from server.config.server_file import load_server_file
-from server.config.settings import Settings
+from server.config.settings import SECRETS, Settings
 from server.domain.errors import ServiceError
 from server.forges.allowlist import Allowlist
-from server.forges.config import ForgeConfig
+from server.forges.config import AppIdentity, ForgeConfig
 from server.forges.registry import Forges
 from server.inbox import Inbox, parse_delivery
 from server.onebox import OneBoxGateway
@@ -151,16 +152,19 @@ def _job_token(key: str, job_id: str, attempt: int) -> str:
 
 
 def _forges(settings: Settings) -> list[ForgeConfig]:
-    if settings.github_token is None or settings.github_url is None:
-        return []
     return [
         ForgeConfig(
-            kind="github",
-            url=settings.github_url,
-            token=settings.github_token.get_secret_value(),
-            login=settings.github_user,
-            write_interval=timedelta(seconds=settings.github_write_interval),
+            kind=entry.kind,
+            url=entry.url,
+            token=entry.token,
+            app=None if entry.app_id is None else AppIdentity(id=entry.app_id, key=entry.app_key),
+            login=entry.user,
+            webhook_secret=entry.webhook_secret,
+            owners=entry.owners,
+            ca_file=entry.ca_file,
+            write_interval=timedelta(seconds=entry.write_interval),
         )
+        for entry in load_forges(settings)
     ]
 
 
@@ -176,6 +180,8 @@ def make_server(settings: Settings, *, web: bool, reactor: bool) -> Server:
     ringer = Ringer(celery)
     store = Store(engine, ringer.ring)
     ctx = make_context(settings, store)
+    if not ctx.forges.configs:
+        log.warning("server.no_forge", remedy="no forge is configured: set one up", at=f"{settings.public_url}/setup")
     ringer.attach(ctx)
     register(celery, ctx, ringer)
     gateway = ServerGateway(ctx)
@@ -216,9 +222,8 @@ def _tickers(settings: Settings, ctx: Context, ringer: Ringer) -> list[Ticker]:
 
 
 def _listener(settings: Settings, ctx: Context, gateway: ServerGateway, parts: Mapping[str, Callable[[], bool]]) -> Any:
-    secrets = {"github": _secret(settings.github_webhook_secret)} if settings.github_webhook_secret else {}
     inbox = Inbox(ctx.store, ctx.allowlist, ctx.clock, answer_unknown=settings.answer_unknown_repos)
-    webhooks = make_webhooks(inbox, WebhookConfig(secrets=secrets, max_bytes=settings.webhook_max_bytes))
+    webhooks = make_webhooks(inbox, _webhook_config(settings, ctx.forges))
     app = make_web(
         ctx,
         gateway,
@@ -253,6 +258,17 @@ def _listener(settings: Settings, ctx: Context, gateway: ServerGateway, parts: M
     )
 
 
+def _webhook_config(settings: Settings, forges: Forges) -> WebhookConfig:
+    secrets: dict[str, list[str]] = {}
+    for config in forges.configs:
+        secrets.setdefault(config.kind, []).append(config.webhook_secret)
+    return WebhookConfig(
+        secrets=secrets,
+        secret_of=lambda repo: forges.config_of(repo).webhook_secret,
+        max_bytes=settings.webhook_max_bytes,
+    )
+
+
 def _worker_settings(settings: Settings) -> WorkerSettings:
     return WorkerSettings(
         data_dir=settings.data_dir,
@@ -275,16 +291,12 @@ def _worker_settings(settings: Settings) -> WorkerSettings:
 
 def _own_secrets(settings: Settings) -> dict[str, str]:
     """Name the server's own secrets, generated ones too: no command is given them, and no output may show them."""
-    names = (
-        "secret_key",
-        "secret_key_previous",
-        "worker_token",
-        "web_password",
-        "github_token",
-        "github_webhook_secret",
-    )
-    found = {f"THERA_{name.upper()}": getattr(settings, name) for name in names}
-    return {name: value.get_secret_value() for name, value in found.items() if value is not None}
+    found = {f"THERA_{name.upper()}": getattr(settings, name) for name in sorted(SECRETS)}
+    own = {name: value.get_secret_value() for name, value in found.items() if isinstance(value, SecretStr)}
+    for index, entry in enumerate(load_forges(settings) if settings.one_box else ()):
+        for name in ("token", "webhook_secret", "app_key"):
+            own[f"THERA_FORGE_{index}_{name.upper()}"] = getattr(entry, name)
+    return {name: value for name, value in own.items() if value}
 
 
 def _one_box_worker(settings: Settings, gateway: ServerGateway) -> Worker:

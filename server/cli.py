@@ -15,6 +15,7 @@ from typing import NoReturn
 import click
 
 from server import bootstrap
+from server.config.forges import forge_mistakes
 from server.config.keys import with_generated_keys
 from server.config.loading import ConfigMistake, ConfigMistaken
 from server.config.repo_file import load_repo_file
@@ -88,11 +89,15 @@ def _part_mistakes(settings: Settings) -> list[str]:
     """Say what a server process lacks that is only a part of a server."""
     if settings.one_box:
         return ["THERA_BROKER_URL: required to run the parts of a server apart; `thera server` runs all of it"]
-    return server_mistakes(settings)
+    return _server_mistakes(settings)
+
+
+def _server_mistakes(settings: Settings) -> list[str]:
+    return server_mistakes(settings) + forge_mistakes(settings)
 
 
 def _serve(*, web: bool, reactor: bool) -> None:
-    settings = _settings(server_mistakes if web and reactor else _part_mistakes)
+    settings = _settings(_server_mistakes if web and reactor else _part_mistakes)
     with _starting():
         running = bootstrap.make_server(with_generated_keys(settings), web=web, reactor=reactor)
     running.start()
@@ -180,5 +185,5 @@ def _environment_mistakes() -> list[str]:
         return list(error.mistakes)
     for name, value in describe(settings):
         click.echo(f"{name}={value}")
-    mistakes = server_mistakes(settings) + _mistakes_of(lambda: Allowlist.parse(settings.repo_allowlist))
+    mistakes = _server_mistakes(settings) + _mistakes_of(lambda: Allowlist.parse(settings.repo_allowlist))
     return mistakes + _mistakes_of(lambda: load_server_file(settings.repo_config))

@@ -1,6 +1,6 @@
 """YAML into typed values; mistakes name file, line, key, what was found and what was expected, all at once."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -70,8 +70,10 @@ def parse_yaml(text: str, *, file: str) -> Any:
         raise ConfigMistaken([ConfigMistake(file, None, "", f"not valid YAML: {error}")]) from error
 
 
-def load(kind: type[S], text: str, *, file: str) -> tuple[S, Any]:
+def load(kind: type[S], text: str, *, file: str, secret: Collection[str] = ()) -> tuple[S, Any]:
     """Read and check a configuration file; gives the value and the raw document (for `line_of`).
+
+    What stands under a key that is `secret` is not shown in a mistake.
 
     Raises:
         ConfigMistaken: with every mistake.
@@ -83,7 +85,9 @@ def load(kind: type[S], text: str, *, file: str) -> tuple[S, Any]:
     try:
         return kind.model_validate(_plain(document)), document
     except ValidationError as error:
-        raise ConfigMistaken(_explain(item, document, file) for item in error.errors(include_url=False)) from None
+        raise ConfigMistaken(
+            _explain(item, document, file, secret=secret) for item in error.errors(include_url=False)
+        ) from None
 
 
 def line_of(document: Any, path: Path) -> int | None:
@@ -109,7 +113,7 @@ def spell(path: Path) -> str:
     return text
 
 
-def _explain(item: Any, document: Any, file: str) -> ConfigMistake:
+def _explain(item: Any, document: Any, file: str, *, secret: Collection[str]) -> ConfigMistake:
     path = tuple(part for part in item["loc"] if not _is_type_name(part))
     message = str(item["msg"]).removeprefix("Value error, ")
     match item["type"]:
@@ -120,7 +124,8 @@ def _explain(item: Any, document: Any, file: str) -> ConfigMistake:
         case "value_error":
             pass
         case _:
-            message = f"{message[0].lower()}{message[1:]}; found {item['input']!r:.60}"
+            found = "something secret" if set(path) & set(secret) else f"{item['input']!r:.60}"
+            message = f"{message[0].lower()}{message[1:]}; found {found}"
     return ConfigMistake(file, line_of(document, path), spell(path), message)
 
 

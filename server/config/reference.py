@@ -15,7 +15,9 @@ GROUPS: Mapping[str, tuple[str, str]] = {
         "One box makes them for itself. With a broker, set them yourself, the same on every server.",
     ),
     "repo_allowlist": ("Repositories and commands", "Who may use this server, and what people type."),
+    "forges": ("Several forges", "See [Serve several forges and owners](../how-to/several-forges.md)."),
     "github_url": ("GitHub", "See [Connect GitHub](../how-to/connect-github.md)."),
+    "gitlab_url": ("GitLab", "See [Connect GitLab](../how-to/connect-gitlab.md)."),
     "api_tokens": ("Pages and API", "Who may look and act outside of pull requests."),
     "server_url": (
         "Workers",

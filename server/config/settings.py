@@ -26,9 +26,12 @@ def _comma_list(value: object) -> object:
     return value
 
 
-def _base_url(value: str | None) -> str | None:
-    if value is None:
-        return None
+def base_url(value: str) -> str:
+    """Check an address and take the slashes off its end.
+
+    Raises:
+        ValueError: it is none.
+    """
     if not re.match(r"https?://[^/\s]+", value):
         raise ValueError("expected an address such as https://thera.example.com")
     return value.rstrip("/")
@@ -50,7 +53,7 @@ def _long_enough(value: SecretStr | None) -> SecretStr | None:
 
 
 CommaList = Annotated[tuple[str, ...], BeforeValidator(_comma_list)]
-BaseUrl = Annotated[str | None, AfterValidator(_base_url)]
+BaseUrl = Annotated[str, AfterValidator(base_url)]
 Key = Annotated[SecretStr | None, AfterValidator(_long_enough)]
 
 
@@ -59,7 +62,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    url: BaseUrl = Field(
+    url: BaseUrl | None = Field(
         None,
         description="Public base address of this server, used in links. Default: `http://<HOST>:<PORT>`.",
     )
@@ -108,6 +111,10 @@ class Settings(BaseModel):
         False, description="Say once, in a comment, that a repository is not on the allowlist."
     )
 
+    forges: Path | None = Field(
+        None,
+        description="File that lists several forges, owners and credentials. Default: `forges.yaml` in `DATA_DIR`, if there is one, in one-box mode.",
+    )
     github_url: BaseUrl = Field(
         "https://api.github.com",
         description="Base address of the GitHub API (GitHub Enterprise Server: `https://host/api/v3`).",
@@ -116,8 +123,15 @@ class Settings(BaseModel):
         None, description="Account that comments are written as. Default: asked of GitHub with the token."
     )
     github_token: SecretStr | None = Field(None, description="Personal access token.")
+    github_app_id: int | None = Field(
+        None, ge=1, description="Id of a GitHub App, instead of a token: it acts on all owners that installed it."
+    )
+    github_app_key: SecretStr | None = Field(None, description="Private key of the GitHub App (PEM).")
     github_webhook_secret: SecretStr | None = Field(
-        None, description="Secret that GitHub signs webhooks with. Required with `GITHUB_TOKEN`."
+        None, description="Secret that GitHub signs webhooks with. Required with `GITHUB_TOKEN` or `GITHUB_APP_ID`."
+    )
+    github_ca_bundle: Path | None = Field(
+        None, description="Certificates (PEM) to trust for GitHub Enterprise Server, if the system does not know them."
     )
     github_write_interval: float = Field(
         1.0,
@@ -125,6 +139,22 @@ class Settings(BaseModel):
         le=60,
         description="Least seconds between two writes to GitHub, as GitHub asks of integrations; set 0 for a private server.",
     )
+    gitlab_url: BaseUrl = Field(
+        "https://gitlab.com", description="Base address of GitLab, with its path if it has one."
+    )
+    gitlab_user: str | None = Field(
+        None, description="Account that comments are written as. Default: asked of GitLab with the token."
+    )
+    gitlab_token: SecretStr | None = Field(
+        None, description="Personal, group or project access token with the scope `api`."
+    )
+    gitlab_webhook_secret: SecretStr | None = Field(
+        None, description="Secret token that GitLab sends with webhooks. Required with `GITLAB_TOKEN`."
+    )
+    gitlab_ca_bundle: Path | None = Field(
+        None, description="Certificates (PEM) to trust for a self-managed GitLab, if the system does not know them."
+    )
+    gitlab_write_interval: float = Field(0.0, ge=0, le=60, description="Least seconds between two writes to GitLab.")
 
     api_tokens: CommaList = Field(
         (), description="Tokens for the JSON API, comma separated, each at least 16 characters."
@@ -134,7 +164,7 @@ class Settings(BaseModel):
         None, description="Password to sign in to the pages with. Generated into `DATA_DIR` in one-box mode."
     )
 
-    server_url: BaseUrl = Field(
+    server_url: BaseUrl | None = Field(
         None, description="Worker: where the server is reached. Default in one-box mode: no network at all."
     )
     worker_concurrency: int | None = Field(
@@ -156,7 +186,7 @@ class Settings(BaseModel):
     terraform_distribution: Literal["terraform", "opentofu"] = Field(
         "terraform", description="`terraform` or `opentofu`."
     )
-    terraform_download_url: BaseUrl = Field(
+    terraform_download_url: BaseUrl | None = Field(
         None, description="Mirror to download binaries from (releases layout). Default: no downloads."
     )
 
@@ -275,17 +305,11 @@ def _explain(item: Any) -> str:
 
 
 def _missing(settings: Settings) -> list[str]:
-    mistakes = []
-    if settings.github_token and not settings.github_webhook_secret:
-        mistakes.append(
-            "THERA_GITHUB_WEBHOOK_SECRET: required with THERA_GITHUB_TOKEN, so that nobody else can send events"
-        )
-    mistakes += [
+    return [
         f"THERA_API_TOKENS: token {place} is shorter than 16 characters"
         for place, token in enumerate(settings.api_tokens, start=1)
         if len(token) < 16  # noqa: PLR2004  (explained by the message)
     ]
-    return mistakes
 
 
 def server_mistakes(settings: Settings) -> list[str]:
@@ -295,8 +319,6 @@ def server_mistakes(settings: Settings) -> list[str]:
         mistakes.append(
             "THERA_REPO_ALLOWLIST: required; list the repositories that may use this server, e.g. github.com/acme/*"
         )
-    if not settings.github_token:
-        mistakes.append("THERA_GITHUB_TOKEN: required; no forge is configured")
     if not settings.one_box:
         mistakes += [
             f"{PREFIX}{name.upper()}: required when THERA_BROKER_URL is set, and the same on every server"

@@ -37,6 +37,11 @@ class Forges:
     def __init__(self, configs: Sequence[ForgeConfig]) -> None:
         self._connections = [_connect(config) for config in configs]
 
+    @property
+    def configs(self) -> list[ForgeConfig]:
+        """Every configuration, in the order given."""
+        return [one.config for one in self._connections]
+
     def of(self, repo: RepoRef) -> Forge:
         """Find the forge of a repository, with the credential whose owners fit it most closely.
 

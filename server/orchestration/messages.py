@@ -38,14 +38,15 @@ def is_answered(uow: UnitOfWork, pull_id: str, comment_id: str) -> bool:
     return uow.outbox.get(pull_id=pull_id, kind=COMMENT, key=f"answer:{comment_id}") is not None
 
 
-def set_status(uow: UnitOfWork, pull: Pull, line: StatusLine, *, url: str, now: datetime) -> None:
-    """Have a commit status set on a pull's head."""
+def set_status(uow: UnitOfWork, pull: Pull, line: StatusLine, *, run: Run, url: str, now: datetime) -> None:
+    """Have a commit status set on a pull's head; `run` is what its details are read from."""
     payload = {
         "sha": pull.head_sha,
         "context": line.context,
         "state": line.state,
         "description": line.description,
         "url": url,
+        "run_id": run.id,
     }
     _put(uow, pull.id, STATUS, f"{pull.head_sha}:{line.context}", payload, now=now)
 

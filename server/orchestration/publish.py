@@ -9,6 +9,7 @@ from server.domain.errors import Refused, TryLater, UserMistake
 from server.domain.pull import Pull
 from server.forges.base import CommitStatus, Forge, StatusState
 from server.orchestration import messages
+from server.orchestration.checks import check_details
 from server.orchestration.context import Context
 from server.orchestration.views import comment_body
 from server.store.ids import new_id
@@ -73,14 +74,7 @@ def _send(ctx: Context, forge: Forge, pull: Pull, message: Message) -> str | Non
         case messages.COMMENT:
             return _send_comment(ctx, forge, pull, message)
         case messages.STATUS:
-            payload = message.payload
-            status = CommitStatus(
-                context=payload["context"],
-                state=StatusState(payload["state"]),
-                description=payload["description"],
-                url=payload["url"],
-            )
-            forge.set_status(pull, payload["sha"], status)
+            forge.set_status(pull, message.payload["sha"], _status(ctx, forge, pull, message))
         case messages.REACTION:
             if forge.capabilities.can_react:
                 forge.react(pull.ref, message.payload["comment_id"], message.payload["emoji"])
@@ -89,9 +83,23 @@ def _send(ctx: Context, forge: Forge, pull: Pull, message: Message) -> str | Non
     return message.forge_ref
 
 
+def _status(ctx: Context, forge: Forge, pull: Pull, message: Message) -> CommitStatus:
+    payload = message.payload
+    summary, annotations = (
+        check_details(ctx, pull, message, can=forge.capabilities) if forge.capabilities.has_checks else ("", ())
+    )
+    return CommitStatus(
+        context=payload["context"],
+        state=StatusState(payload["state"]),
+        description=payload["description"],
+        url=payload["url"],
+        summary=summary,
+        annotations=annotations,
+    )
+
+
 def _send_comment(ctx: Context, forge: Forge, pull: Pull, message: Message) -> str | None:
-    can = forge.capabilities
-    text = comment_body(ctx, pull, message, limit=can.comment_limit, can_fold=can.can_fold)
+    text = comment_body(ctx, pull, message, can=forge.capabilities)
     known = message.forge_ref
     if known == _PERHAPS:
         known = forge.find_comment(pull.ref, marker_for(message.id))

@@ -16,7 +16,7 @@ def show_standing(ctx: Context, uow: UnitOfWork, pull: Pull, run: Run, *, now: d
     if not pull.is_open or run.command.kind not in {CommandKind.PLAN, CommandKind.APPLY, CommandKind.UNLOCK}:
         return
     for line in _lines(ctx, uow, pull, run):
-        set_status(uow, pull, line, url=ctx.rules.run_url(run.id), now=now)
+        set_status(uow, pull, line, run=run, url=ctx.rules.run_url(run.id), now=now)
 
 
 def _lines(ctx: Context, uow: UnitOfWork, pull: Pull, run: Run) -> list[StatusLine]:
@@ -33,4 +33,4 @@ def _lines(ctx: Context, uow: UnitOfWork, pull: Pull, run: Run) -> list[StatusLi
 def show_planning(ctx: Context, uow: UnitOfWork, pull: Pull, run: Run, *, now: datetime) -> None:
     """Have a new head say at once that it is being looked at."""
     line = under_way(ctx.rules.status_prefix, "plan")
-    set_status(uow, pull, line, url=ctx.rules.run_url(run.id), now=now)
+    set_status(uow, pull, line, run=run, url=ctx.rules.run_url(run.id), now=now)

@@ -14,6 +14,7 @@ from server.domain.lock import LockScope, lock_key
 from server.domain.project import ProjectStatus, PullProject
 from server.domain.pull import Pull
 from server.domain.run import Run
+from server.forges.base import Capabilities
 from server.orchestration.context import Context
 from server.orchestration.messages import AUTOPLAN_KEY
 from server.store.outbox import Message
@@ -36,8 +37,9 @@ _DONE = re.compile(r"^(\S+): (?:Creation|Modifications|Destruction|Import) compl
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def comment_body(ctx: Context, pull: Pull, message: Message, *, limit: int, can_fold: bool) -> str:
+def comment_body(ctx: Context, pull: Pull, message: Message, *, can: Capabilities) -> str:
     """Make a comment's text from the rows as they are now; it ends with the mark it is found by."""
+    limit = can.comment_limit
     if "body" in message.payload:
         text = str(message.payload["body"])
         return stamped(text[: limit - len(stamped("", message.id))], message.id)
@@ -45,11 +47,11 @@ def comment_body(ctx: Context, pull: Pull, message: Message, *, limit: int, can_
         run = uow.runs.get(message.payload["run_id"])
         if run is None:
             raise UserMistake("the run that this comment is about is gone")
-        view = run_view(ctx, uow, run, pull)
-    return render_run(view, limit=limit, can_fold=can_fold, key=message.id)
+        view = run_view(ctx, uow, run, pull, pull_mark=can.pull_mark)
+    return render_run(view, limit=limit, can_fold=can.can_fold, key=message.id)
 
 
-def run_view(ctx: Context, uow: UnitOfWork, run: Run, pull: Pull) -> RunView:
+def run_view(ctx: Context, uow: UnitOfWork, run: Run, pull: Pull, *, pull_mark: str = "#") -> RunView:
     """Read one run. The living comment of automatic plans shows every project of the pull."""
     jobs = uow.jobs.of_run(run.id)
     rows = {row.key: row for row in uow.projects.of_pull(pull.id)}
@@ -82,6 +84,7 @@ def run_view(ctx: Context, uow: UnitOfWork, run: Run, pull: Pull) -> RunView:
         versions=_versions(jobs),
         queue_note=f"It waits for {len(ahead)} earlier commands of this pull request." if ahead else "",
         failure=_run_failure(jobs),
+        pull_mark=pull_mark,
     )
 
 

@@ -1,8 +1,10 @@
 """What a webhook needs of the rest of the server, and one kind of forge as data."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
+
+from werkzeug.datastructures import Headers
 
 from server.domain.events import Event
 from server.domain.refs import RepoRef
@@ -19,11 +21,15 @@ class WebhookIntake(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookKind:
-    """One kind of forge: how its requests are told, checked and read."""
+    """One kind of forge: how its requests are told, checked and read.
+
+    `delivery_id` names a delivery from its headers (`delivery_header` above all), and is empty where they are missing.
+    """
 
     name: str
     event_header: str
     delivery_header: str
+    delivery_id: Callable[[bytes, Headers], str]
     is_genuine: Callable[[bytes, Mapping[str, str], str], bool]
     repo_of: Callable[[Mapping[str, Any]], RepoRef | None]
     parse: Callable[[str, Mapping[str, Any]], Event]
@@ -31,7 +37,11 @@ class WebhookKind:
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookConfig:
-    """Which kinds are configured, each with its secret."""
+    """Which kinds are configured, each with its secrets, and which secret a repository's forge signs with.
 
-    secrets: Mapping[str, str] = field(repr=False)
+    `secret_of` raises `UserMistake` for a repository that nothing configured serves.
+    """
+
+    secrets: Mapping[str, Collection[str]] = field(repr=False)
+    secret_of: Callable[[RepoRef], str]
     max_bytes: int = 25 * 1024 * 1024

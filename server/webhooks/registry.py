@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from werkzeug.datastructures import Headers
 
-from server.webhooks import github
+from server.webhooks import github, gitlab
 from server.webhooks.base import WebhookKind
 from server.webhooks.signature import is_signed
 
@@ -15,14 +15,28 @@ def _github_is_genuine(body: bytes, headers: Mapping[str, str], secret: str) -> 
     )
 
 
+def _github_delivery(_body: bytes, headers: Headers) -> str:
+    return headers.get("X-GitHub-Delivery", "")
+
+
 KINDS: Mapping[str, WebhookKind] = {
     "github": WebhookKind(
         name="github",
         event_header="X-GitHub-Event",
         delivery_header="X-GitHub-Delivery",
+        delivery_id=_github_delivery,
         is_genuine=_github_is_genuine,
         repo_of=github.repo_of,
         parse=github.parse,
+    ),
+    "gitlab": WebhookKind(
+        name="gitlab",
+        event_header=gitlab.EVENT_HEADER,
+        delivery_header=gitlab.DELIVERY_HEADER,
+        delivery_id=gitlab.delivery_id,
+        is_genuine=gitlab.is_genuine,
+        repo_of=gitlab.repo_of,
+        parse=gitlab.parse,
     ),
 }
 

@@ -1,5 +1,8 @@
 """`POST /webhooks/<forge>` and `POST /events`: checked, stored, answered; the work comes later."""
 
+from collections.abc import Collection, Mapping
+from typing import Any
+
 from flask import Blueprint, Response, jsonify, request
 from prometheus_client import Counter
 
@@ -38,14 +41,25 @@ def _take(kind: WebhookKind | None, intake: WebhookIntake, config: WebhookConfig
     if body is None:
         return _answer(kind.name, 413, f"the body is larger than {config.max_bytes} bytes")
     headers = dict(request.headers)
-    if not kind.is_genuine(body, headers, config.secrets[kind.name]):
+    fitting = {secret for secret in config.secrets[kind.name] if secret and kind.is_genuine(body, headers, secret)}
+    if not fitting:
         return _answer(kind.name, 401, "the signature does not fit the body and the configured secret")
     try:
-        repo, accepted = _keep(kind, intake, body)
+        return _kept(kind, intake, config, body, secrets=fitting)
     except UserMistake as mistake:
         return _answer(kind.name, 400, str(mistake))
     except TryLater as error:
         return _answer(kind.name, 503, str(error))
+
+
+def _kept(
+    kind: WebhookKind, intake: WebhookIntake, config: WebhookConfig, body: bytes, *, secrets: Collection[str]
+) -> Response:
+    payload = payload_of(body, request.content_type or "")
+    repo = kind.repo_of(payload)
+    if repo is not None and not _is_its_own(repo, secrets, config):
+        return _answer(kind.name, 403, f"the secret that this was signed with is not the one configured for {repo}")
+    accepted = _keep(kind, intake, body, payload=payload, repo=repo)
     words = {
         "stored": "accepted",
         "duplicate": "this delivery is here already",
@@ -63,15 +77,23 @@ def _body(limit: int) -> bytes | None:
     return body if len(body) <= limit else None
 
 
-def _keep(kind: WebhookKind, intake: WebhookIntake, body: bytes) -> tuple[RepoRef | None, Accepted]:
+def _is_its_own(repo: RepoRef, secrets: Collection[str], config: WebhookConfig) -> bool:
+    """Say whether a request was signed with its repository's own secret: an owner cannot speak for another one."""
+    try:
+        return config.secret_of(repo) in secrets
+    except UserMistake:
+        return False
+
+
+def _keep(
+    kind: WebhookKind, intake: WebhookIntake, body: bytes, *, payload: Mapping[str, Any], repo: RepoRef | None
+) -> Accepted:
     """Store a genuine request, once it is known to be what it claims."""
-    event, delivery_id = request.headers.get(kind.event_header, ""), request.headers.get(kind.delivery_header, "")
+    event, delivery_id = request.headers.get(kind.event_header, ""), kind.delivery_id(body, request.headers)
     if not event or not delivery_id or max(len(delivery_id), len(event)) > _LONGEST_ID:
         raise UserMistake(f"the headers {kind.event_header} and {kind.delivery_header} are required")
-    payload = payload_of(body, request.content_type or "")
-    repo = kind.repo_of(payload)
     kind.parse(event, payload)
-    return repo, intake.accept(forge=kind.name, delivery_id=delivery_id, kind=event, body=body, repo=repo)
+    return intake.accept(forge=kind.name, delivery_id=delivery_id, kind=event, body=body, repo=repo)
 
 
 def _answer(forge: str, status: int, words: str) -> Response:

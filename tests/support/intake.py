@@ -56,7 +56,12 @@ def sign(body: bytes, secret: str = SECRET, algorithm: str = "sha256") -> str:
 def app_with(intake: WebhookIntake, *, max_bytes: int = 1_000_000, secrets: Mapping[str, str] | None = None) -> Flask:
     """Make an application with nothing but the webhook routes."""
     app = Flask("webhooks")
-    config = WebhookConfig(secrets={"github": SECRET} if secrets is None else secrets, max_bytes=max_bytes)
+    own = {"github": SECRET} if secrets is None else secrets
+    config = WebhookConfig(
+        secrets={kind: [secret] for kind, secret in own.items()},
+        secret_of=lambda _: own["github"],
+        max_bytes=max_bytes,
+    )
     app.register_blueprint(make_webhooks(intake, config))
     return app
 

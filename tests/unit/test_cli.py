@@ -55,7 +55,7 @@ def test_a_server_without_settings_lists_everything_that_is_missing() -> None:
     done = thera("server")
 
     assert done.returncode == 2
-    assert [line.split(":")[0] for line in lines_of(done.stderr)[1:]] == ["THERA_REPO_ALLOWLIST", "THERA_GITHUB_TOKEN"]
+    assert [line.split(":")[0] for line in lines_of(done.stderr)[1:]] == ["THERA_REPO_ALLOWLIST"]
 
 
 def test_a_worker_without_settings_lists_what_a_worker_lacks() -> None:
@@ -118,12 +118,12 @@ def test_check_config_prints_what_is_in_force_without_secrets(good: dict[str, st
 
 def test_check_config_lists_every_mistake_of_settings_and_server_file(good: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "repos.yaml").write_text("repos:\n  - id: /.*/\n    workflow: absent\n    surprise: 1\n")
-    settings = good | {"THERA_REPO_ALLOWLIST": "https://github.com/acme/*", "THERA_GITHUB_TOKEN": ""}
+    settings = good | {"THERA_REPO_ALLOWLIST": "https://github.com/acme/*", "THERA_GITHUB_WEBHOOK_SECRET": ""}
 
     done = thera("check-config", **settings, THERA_REPO_CONFIG=str(tmp_path / "repos.yaml"))
 
     assert done.returncode == 1
-    assert "THERA_GITHUB_TOKEN: required" in done.stderr
+    assert "THERA_GITHUB_WEBHOOK_SECRET: required" in done.stderr
     assert "THERA_REPO_ALLOWLIST: " in done.stderr
     assert "repos.yaml:4: repos[0].surprise: there is no such key here" in done.stderr
     assert "No mistakes" not in done.stdout

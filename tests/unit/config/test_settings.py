@@ -63,10 +63,6 @@ def test_a_file_that_is_not_there_is_named() -> None:
     assert "cannot read /nowhere/token" in mistakes(THERA_GITHUB_TOKEN_FILE="/nowhere/token")[0]
 
 
-def test_a_token_without_a_webhook_secret_is_refused() -> None:
-    assert "THERA_GITHUB_WEBHOOK_SECRET" in mistakes(THERA_GITHUB_TOKEN="ghp_x")[0]
-
-
 def test_many_servers_need_what_one_box_makes_for_itself() -> None:
     settings = load_settings({**GOOD, "THERA_BROKER_URL": "redis://redis/0"})
 

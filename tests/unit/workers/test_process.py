@@ -15,6 +15,7 @@ import pytest
 from tests.support.processes import Process, eventually
 from workers import process
 from workers.process import Completed, clean_environment, run
+from workers.process.taking import LINE_LIMIT
 
 ENV = {"PATH": os.environ["PATH"]}
 SHORTLY = timedelta(seconds=0.5)
@@ -101,8 +102,8 @@ def test_of_a_giant_line_the_beginning_is_kept(tmp_path: Path) -> None:
 
     sh("head -c 5000000 /dev/zero | tr '\\0' é; echo; echo next", tmp_path, sink=lines.append)
 
-    assert [len(line) <= process.LINE_LIMIT for line in lines] == [True, True, True]
-    assert lines[1] == f"[... {5_000_000 - process.LINE_LIMIT} more bytes of this line left out ...]"
+    assert [len(line) <= LINE_LIMIT for line in lines] == [True, True, True]
+    assert lines[1] == f"[... {5_000_000 - LINE_LIMIT} more bytes of this line left out ...]"
     assert lines[2] == "next"
 
 
