@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from server.comments.amounts import would
@@ -14,17 +14,19 @@ from workers.protocol.results import Counts
 State = Literal["pending", "success", "failure"]
 DESCRIPTION_LIMIT = 140  # GitHub's
 CONTEXT_LIMIT = 255
+_LARGE = 20
 _S = ProjectStatus
 _APPLY_BEGAN = frozenset({_S.APPLYING, _S.APPLIED, _S.APPLY_FAILED, _S.LOST})
 
 
 @dataclass(frozen=True)
 class StatusLine:
-    """One commit status, in no forge's words."""
+    """One commit status, in no forge's words; `project` is whose it is, None for the pull's own."""
 
     context: str
     state: State
     description: str
+    project: ProjectKey | None = None
 
 
 class HasStatus(Protocol):
@@ -47,12 +49,14 @@ def statuses(projects: Sequence[HasStatus], *, prefix: str, each: bool = True) -
     """Write the statuses of a pull: `prefix/plan`, `prefix/apply` and, with `each`, those of every project.
 
     `projects` are all of the pull's, not only those of one run. No project at all is success, so that a
-    required status does not block a pull that changes no infrastructure.
+    required status does not block a pull that changes no infrastructure. In a large pull a project is first heard of
+    when it is planned: forges limit how much is written to them, and a required status blocks while it is missing, too.
     """
     lines = [_plan(projects, prefix), _apply(projects, prefix)]
     if each:
-        for project in projects:
-            lines += _of_project(project, prefix)
+        told = [one for one in projects if one.status is not _S.PENDING] if len(projects) > _LARGE else projects
+        for project in told:
+            lines += [replace(line, project=project.key) for line in _of_project(project, prefix)]
     return lines
 
 

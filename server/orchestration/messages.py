@@ -1,12 +1,13 @@
 """What is to be said on the forge, as outbox rows: the newest wish replaces an older one of the same key."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from server.comments.statuses import StatusLine
 from server.domain.pull import Pull
 from server.domain.run import Run
+from server.orchestration.context import Rules
 from server.store.bells import Bell, BellKind
 from server.store.unit_of_work import UnitOfWork
 
@@ -38,17 +39,26 @@ def is_answered(uow: UnitOfWork, pull_id: str, comment_id: str) -> bool:
     return uow.outbox.get(pull_id=pull_id, kind=COMMENT, key=f"answer:{comment_id}") is not None
 
 
-def set_status(uow: UnitOfWork, pull: Pull, line: StatusLine, *, run: Run, url: str, now: datetime) -> None:
-    """Have a commit status set on a pull's head; `run` is what its details are read from."""
-    payload = {
-        "sha": pull.head_sha,
-        "context": line.context,
-        "state": line.state,
-        "description": line.description,
-        "url": url,
-        "run_id": run.id,
-    }
-    _put(uow, pull.id, STATUS, f"{pull.head_sha}:{line.context}", payload, now=now)
+def set_statuses(
+    uow: UnitOfWork, pull: Pull, lines: Iterable[tuple[StatusLine, str]], *, rules: Rules, now: datetime
+) -> None:
+    """Have commit statuses set on a pull's head, each with the run that it links to and that its details are read from.
+
+    What is wanted already is left alone: a large pull has hundreds of them, and every job's end looks at all.
+    """
+    wanted = uow.outbox.payloads(pull.id, kind=STATUS)
+    for line, run_id in lines:
+        key = f"{pull.head_sha}:{line.context}"
+        payload = {
+            "sha": pull.head_sha,
+            "context": line.context,
+            "state": line.state,
+            "description": line.description,
+            "url": rules.run_url(run_id),
+            "run_id": run_id,
+        }
+        if wanted.get(key) != payload:
+            _put(uow, pull.id, STATUS, key, payload, now=now)
 
 
 def _put(

@@ -18,6 +18,7 @@ from server.store.outbox import Message
 log = structlog.get_logger()
 
 _LEASE = timedelta(seconds=30)  # longer than one call to a forge, which times out in 15
+_LONGEST_PAUSE = 30  # seconds, unless the forge asks for more
 _PERHAPS = "?"  # a comment was sent, and its answer never came
 _PARK_AFTER = 8  # refusals, not outages: those are retried for ever
 
@@ -39,7 +40,7 @@ def publish(ctx: Context, pull_id: str) -> None:
 
 def _is_due(ctx: Context, pull_id: str) -> bool:
     with ctx.store.reading() as uow:
-        return bool(uow.outbox.due(pull_id, now=ctx.clock()))
+        return bool(uow.outbox.due(pull_id, now=ctx.clock(), limit=1))
 
 
 def _publish_next(ctx: Context, pull_id: str, *, owner: str) -> bool:
@@ -47,7 +48,7 @@ def _publish_next(ctx: Context, pull_id: str, *, owner: str) -> bool:
         now = ctx.clock()
         if not uow.pulls.lease_publisher(pull_id, owner=owner, now=now, for_=_LEASE):
             return False  # we were slow, and somebody else writes now
-        due = uow.outbox.due(pull_id, now=now)
+        due = uow.outbox.due(pull_id, now=now, limit=1)
         if not due:
             return False
         message, pull = due[0], uow.pulls.get(pull_id)
@@ -113,7 +114,7 @@ def _send_comment(ctx: Context, forge: Forge, pull: Pull, message: Message) -> s
 
 
 def _failed(ctx: Context, message: Message, error: str, *, after: float | None) -> None:
-    pause = timedelta(seconds=max(after or 0, min(2**message.attempts, 120)))
+    pause = timedelta(seconds=max(after or 0, min(2**message.attempts, _LONGEST_PAUSE)))
     now: datetime = ctx.clock()
     with ctx.store.transaction() as uow:
         uow.outbox.mark_failed(message.id, error=error, next_try_at=now + pause)

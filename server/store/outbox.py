@@ -111,9 +111,16 @@ class Outbox:
         statement = select(outbox).where(outbox.c.pull_id == pull_id).order_by(outbox.c.id)
         return [Message(**row) for row in all_rows(self._connection, statement)]
 
-    def due(self, pull_id: str, *, now: datetime) -> list[Message]:
+    def payloads(self, pull_id: str, *, kind: str) -> dict[str, Mapping[str, Any]]:
+        """Read what is wanted of one kind for a pull, by key; what was parked is not among it."""
+        statement = select(outbox.c.key, outbox.c.payload).where(
+            outbox.c.pull_id == pull_id, outbox.c.kind == kind, outbox.c.parked == false()
+        )
+        return {row.key: row.payload for row in self._connection.execute(statement)}
+
+    def due(self, pull_id: str, *, now: datetime, limit: int = 100) -> list[Message]:
         """List what can be said to a pull now, oldest first."""
-        statement = select(outbox).where(outbox.c.pull_id == pull_id, _is_due(now)).order_by(outbox.c.id)
+        statement = select(outbox).where(outbox.c.pull_id == pull_id, _is_due(now)).order_by(outbox.c.id).limit(limit)
         return [Message(**row) for row in all_rows(self._connection, statement)]
 
     def pulls_due(self, *, now: datetime, limit: int) -> list[str]:

@@ -39,6 +39,8 @@ class FakeForge:
         self.permissions: dict[str, Permission] = {}
         self.teams: dict[str, set[str]] = {}
         self.outages: list[Exception] = []
+        self.down: Exception | None = None  # what every call gets while it is set
+        self.status_writes = 0
         self.answers_lost = 0
         self._ids = iter(range(1, 1_000_000))
 
@@ -51,6 +53,8 @@ class FakeForge:
         self.answers_lost += 1
 
     def _answer(self) -> None:
+        if self.down is not None:
+            raise self.down
         if self.outages:
             raise self.outages.pop(0)
 
@@ -114,7 +118,9 @@ class FakeForge:
         self._of(pull).reactions.setdefault(comment_id, set()).add(emoji)
 
     def set_status(self, pull: Pull, sha: str, status: CommitStatus) -> None:
-        self._of(pull.ref).statuses[sha, status.context] = status
+        one = self._of(pull.ref)
+        self.status_writes += 1
+        one.statuses[sha, status.context] = status
 
     def hide_comment(self, pull: PullRef, comment_id: str) -> None:
         self._of(pull).hidden.add(comment_id)
@@ -132,7 +138,8 @@ class FakeForge:
         self.close(pull.ref, PullState.MERGED)
 
     def credential(self, repo: RepoRef) -> Credential:  # noqa: ARG002  (one credential is enough)
-        self._answer()
+        if self.outages:  # a forge that is down for its API only still has its git, and a token needs no asking
+            raise self.outages.pop(0)
         return Credential(username="x-access-token", password="clone-secret")
 
     def close(self, ref: PullRef, state: PullState) -> None:
