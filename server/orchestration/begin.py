@@ -1,7 +1,7 @@
 """A pending run whose turn has come: look at the forge once more, then make its first jobs or refuse it."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from server.config.server_file import RepoPolicy
 from server.domain.commands import Command, CommandKind
@@ -21,6 +21,9 @@ from server.store.ids import new_id
 from server.store.unit_of_work import UnitOfWork
 from workers.protocol.codec import to_data
 from workers.protocol.jobs import CONFIG_FILES, Discover, Phase, Version
+
+_MADE_AFTER_READING = frozenset({Trigger.AUTO, Trigger.COMMENT})
+_A_MOMENT = timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ def begin(ctx: Context, run_id: str) -> None:
         if run is None or not _may_begin(uow, run):
             return
         pull = uow.pulls.get(run.pull_id)
-    fresh = _look(ctx, run, pull)
+    now = ctx.clock()
+    fresh = _Fresh(pull, None) if _was_just_read(ctx, run, pull, now=now) else _look(ctx, run, pull)
     now = ctx.clock()
     with ctx.store.transaction() as uow:
         locked = lock_run(uow, run_id)
@@ -57,6 +61,19 @@ def _may_begin(uow: UnitOfWork, run: Run) -> bool:
         return False
     line = uow.runs.open_of(run.pull_id)
     return bool(line) and line[0].id == run.id
+
+
+def _was_just_read(ctx: Context, run: Run, pull: Pull, *, now: datetime) -> bool:
+    """Say whether whoever made the run read the pull a moment ago, so that a plan need not ask the forge again.
+
+    A push since then announces itself and supersedes the run; an apply always asks.
+    """
+    return (
+        run.command.kind is CommandKind.PLAN
+        and run.trigger in _MADE_AFTER_READING
+        and now - run.created_at < _A_MOMENT
+        and not _needs_facts(ctx.policy(pull.ref.repo), run.command)
+    )
 
 
 def _look(ctx: Context, run: Run, pull: Pull) -> _Fresh:

@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 
 from waitress.server import create_server
 
-from tests.benchmarks.rig import REPO, SECRET, Rig, lab_project, project, rig, run, seconds
+from tests.benchmarks.rig import REPO, SECRET, Rig, aws_project, lab_project, project, rig, run, seconds
+from tests.support.terraform import aws_mirror
 
 Write = Callable[[str, str, int], str]
 
@@ -37,12 +38,12 @@ class Row:
         return None if not self.bare else self.thera / self.bare
 
 
-def small_project(write: Write, what: str, *, quick: bool) -> list[Row]:
+def small_project(write: Write, what: str, *, quick: bool, rounds: int = 9) -> list[Row]:
     """Webhook to finished plan comment, first and second plan of a project, against clone, init, plan, show.
 
     The first round is not counted: it is the first time ever that this server sees the repository.
     """
-    rounds = 2 if quick else 9
+    rounds = 2 if quick else rounds
     new: list[float] = []
     first: list[float] = []
     second: list[float] = []
@@ -66,6 +67,13 @@ def small_project(write: Write, what: str, *, quick: bool) -> list[Row]:
         Row(case, f"{what}, first plan of a pull", statistics.median(first), base),
         Row(case, f"{what}, second plan of a pull", statistics.median(second[1:]), base),
     ]
+
+
+def aws_provider(*, quick: bool) -> list[Row]:
+    """The same with the real AWS provider, where this machine has a mirror of it; no row where it has none."""
+    if aws_mirror() is None:
+        return []
+    return small_project(aws_project, "AWS provider", quick=quick, rounds=4)
 
 
 def acknowledgements(*, quick: bool) -> list[Row]:
@@ -202,6 +210,7 @@ def _two_at_a_time(bench: Rig, branch: str, names: list[str]) -> None:
 CASES: Mapping[str, Callable[..., list[Row]]] = {
     "small": functools.partial(small_project, project, "terraform_data"),
     "small-lab": functools.partial(small_project, lab_project, "lab provider"),
+    "small-aws": aws_provider,
     "acknowledge": acknowledgements,
     "thousand": thousand_projects,
     "parallel": side_by_side,

@@ -16,7 +16,7 @@ from pathlib import Path
 from sandbox.model import Comment, Pull, Repo
 from sandbox.server import SandboxServer
 from tests.support.processes import free_port
-from tests.support.terraform import LAB_REQUIRED_PROVIDERS, lab_mirror
+from tests.support.terraform import LAB_REQUIRED_PROVIDERS, aws_mirror, cli_config, lab_mirror
 
 REPO = "bench/infra"
 SECRET = "benchmark-webhooks"
@@ -140,6 +140,23 @@ def lab_project(url: str, name: str, value: int) -> str:
     return _backend(url, name) + LAB_REQUIRED_PROVIDERS + thing
 
 
+def aws_project(url: str, name: str, value: int) -> str:
+    """Write a small project of the AWS provider, with nothing that the plan would ask AWS for."""
+    provider = """\
+provider "aws" {
+  region                      = "eu-central-1"
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_region_validation      = true
+  skip_requesting_account_id  = true
+}
+"""
+    bucket = f'resource "aws_s3_bucket" "it" {{\n  bucket = "bench-{name}-{value}"\n}}\n'
+    return _backend(url, name) + provider + bucket
+
+
 def _backend(url: str, name: str) -> str:
     return f'terraform {{\n  backend "http" {{\n    address = "{url}/state/{name}"\n  }}\n}}\n'
 
@@ -158,12 +175,20 @@ def rig(files: Callable[[str], Mapping[str, str]], *, workers: int = 2) -> Itera
                 forge.forge.permit(REPO, person, "admin")
             watch = Watch()
             forge.forge.listeners.insert(0, watch.hear)
-            environment = _environment(lab_mirror(folder))
+            environment = _environment(_providers(folder))
             with _server_running(forge, token, folder, environment, workers) as url:
                 forge.forge.add_hook(REPO, f"{url}/webhooks/github", SECRET)
                 yield Rig(forge, url, folder, environment, watch)
         finally:
             forge.stop()
+
+
+def _providers(folder: Path) -> Path:
+    """Write a CLI configuration with the lab provider and, where this machine has a mirror of it, the AWS provider."""
+    lab, aws = lab_mirror(folder), aws_mirror()
+    if aws is None:
+        return lab
+    return cli_config(folder / "both.rc", {"test/lab": folder / "mirror", "hashicorp/aws": aws})
 
 
 def _environment(cli_config: Path) -> dict[str, str]:

@@ -24,6 +24,7 @@ def test_every_case_gives_rows_with_times(tmp_path: Path) -> None:
     assert set(measured) == {"quick", "machine", "rows"}
     assert set(measured["machine"]) == {"architecture", "cores", "python", "load", "baseline"}
     cases = [row["case"] for row in measured["rows"]]
-    assert sorted(set(cases)) == ["acknowledge", "parallel", "small-lab provider", "small-terraform_data", "thousand"]
+    always = {"acknowledge", "parallel", "small-lab provider", "small-terraform_data", "thousand"}
+    assert set(cases) - {"small-AWS provider"} == always
     assert all(set(row) == {"case", "what", "thera", "bare", "ratio"} for row in measured["rows"])
     assert all(row["thera"] > 0 for row in measured["rows"])
