@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from sandbox.branches import Branches
 from sandbox.gitrepo import GitRepo
 from sandbox.model import Comment, Hook, Ids, Protection, Pull, Repo, Review, Status, User, new_token, now
 
@@ -28,6 +29,7 @@ class SandboxForge:
         self.users: dict[str, User] = {}
         self.repos: dict[str, Repo] = {}
         self.listeners: list[Listener] = []
+        self._branches = Branches()
 
     def _tell(self, what: str, repo: Repo, pull: Pull | None, **facts: object) -> None:
         for listener in self.listeners:
@@ -45,12 +47,15 @@ class SandboxForge:
         """Find whose token it is."""
         return next((user for user in self.users.values() if user.token == token), None)
 
-    def create_repo(self, full_name: str, files: Mapping[str, str], *, private: bool = True) -> Repo:
+    def create_repo(
+        self, full_name: str, files: Mapping[str, str], *, private: bool = True, face: str = "github"
+    ) -> Repo:
         """Make a repository with one commit on `main`."""
         git = GitRepo.create(self.data_dir / f"{full_name}.git")
-        repo = Repo(id=self.ids.next(), full_name=full_name, git=git, private=private)
+        repo = Repo(id=self.ids.next(), full_name=full_name, git=git, private=private, face=face)
         git.commit("main", files, message="Begin")
         self.repos[full_name] = repo
+        self._branches.moved(repo)
         return repo
 
     def repo(self, full_name: str) -> Repo:
@@ -75,9 +80,11 @@ class SandboxForge:
         repo = self.repo(full_name)
         return repo.permissions.get(login, "none" if repo.private else "read")
 
-    def add_hook(self, full_name: str, url: str, secret: str, events: Sequence[str] = ("*",)) -> Hook:
-        """Subscribe to what happens."""
-        hook = Hook(id=self.ids.next(), url=url, secret=secret, events=tuple(events))
+    def add_hook(
+        self, full_name: str, url: str, secret: str, events: Sequence[str] = ("*",), *, face: str = "github"
+    ) -> Hook:
+        """Subscribe to what happens, told as `github` or `gitlab` would."""
+        hook = Hook(id=self.ids.next(), url=url, secret=secret, events=tuple(events), face=face)
         self.repo(full_name).hooks.append(hook)
         return hook
 
@@ -106,21 +113,33 @@ class SandboxForge:
         return sha
 
     def pushed(self, full_name: str, author: str) -> None:
-        """Look which pulls' heads have moved, and tell of it."""
+        """Look which branches and pulls' heads have moved, and tell of it."""
         with self.lock:
+            self._tell_branches(self.repo(full_name), author)
             for repo in self.repos.values():
                 for pull in repo.pulls.values():
                     if pull.head_repo == full_name and pull.state == "open":
                         self._follow(repo, pull, author)
+
+    def _tell_branches(self, repo: Repo, author: str) -> None:
+        for ref, before, after in self._branches.moved(repo):
+            self._tell("branch.moved", repo, None, actor=author, ref=ref, before=before, after=after)
 
     def _follow(self, repo: Repo, pull: Pull, author: str) -> None:
         source = self.repo(pull.head_repo).git
         sha = source.sha(f"refs/heads/{pull.head_ref}")
         if sha is None or sha == pull.head_sha:
             return
-        before, pull.head_sha, pull.updated_at = pull.head_sha, sha, now()
-        repo.git.copy_from(source, f"refs/heads/{pull.head_ref}", f"refs/pull/{pull.number}/head")
-        self._tell("pull_request.synchronize", repo, pull, actor=author, before=before)
+        before, was = pull.head_sha, pull.updated_at
+        pull.head_sha, pull.updated_at = sha, now()
+        self._take_head(repo, source, pull.head_ref, pull.number)
+        moves = {"updated_at": (was, pull.updated_at)}
+        self._tell("pull_request.synchronize", repo, pull, actor=author, before=before, moves=moves)
+
+    def _take_head(self, repo: Repo, source: GitRepo, branch: str, number: int) -> None:
+        """Keep a pull's head under the names that GitHub and GitLab have for it."""
+        for name in (f"refs/pull/{number}/head", f"refs/merge-requests/{number}/head"):
+            repo.git.copy_from(source, f"refs/heads/{branch}", name)
 
     # pulls
 
@@ -156,13 +175,13 @@ class SandboxForge:
                 head_sha=sha,
                 draft=draft,
             )
-            repo.git.copy_from(source.git, f"refs/heads/{head}", f"refs/pull/{number}/head")
+            self._take_head(repo, source.git, head, number)
             repo.pulls[number] = pull
         self._tell("pull_request.opened", repo, pull, actor=author)
         return number
 
     def change_pull(self, full_name: str, number: int, actor: str, **changes: object) -> Pull:
-        """Change title, base, draft or state."""
+        """Change title, text, base, draft, labels or state."""
         with self.lock:
             repo, pull = self.repo(full_name), self.pull(full_name, number)
             actions = []
@@ -175,17 +194,35 @@ class SandboxForge:
                 for key, field in (("title", "title"), ("base", "base_ref"))
                 if field in changes and changes[field] != getattr(pull, field)
             }
+            moves = {name: (getattr(pull, name), value) for name, value in changes.items()}
+            moves = {name: ends for name, ends in moves.items() if ends[0] != ends[1]}
             for name, value in changes.items():
                 setattr(pull, name, value)
-            pull.updated_at = now()
+            was, pull.updated_at = pull.updated_at, now()
+            if moves:
+                moves["updated_at"] = (was, pull.updated_at)
+        if moves:
+            self._tell("pull.changed", repo, pull, actor=actor, moves=moves)
         if edits:
             self._tell("pull_request.edited", repo, pull, actor=actor, changes=edits)
         for action in actions:
             self._tell(f"pull_request.{action}", repo, pull, actor=actor)
         return pull
 
-    def merge(self, full_name: str, number: int, actor: str, *, sha: str | None = None) -> str:
-        """Merge a pull request.
+    def merge(
+        self,
+        full_name: str,
+        number: int,
+        actor: str,
+        *,
+        sha: str | None = None,
+        judged: bool = False,
+        commit: str | None = None,
+        message: str = "",
+    ) -> str:
+        """Merge a pull request, or a commit that stands for it.
+
+        `judged` is for a face that has asked its own rules already.
 
         Raises:
             NotPossible: a rule is in the way, or the head is another than the one named.
@@ -194,13 +231,14 @@ class SandboxForge:
             repo, pull = self.repo(full_name), self.pull(full_name, number)
             if sha is not None and sha != pull.head_sha:
                 raise NotPossible("Head branch was modified. Review and try the merge again.")
-            state = self.mergeable_state(repo, pull)
+            state = "clean" if judged else self.mergeable_state(repo, pull)
             if pull.state != "open" or state not in {"clean", "unstable", "has_hooks"}:
                 raise NotPossible(f"Pull Request is not mergeable ({state})")
-            message = f"Merge pull request #{number}"
-            pull.merge_sha = repo.git.merge(pull.base_ref, f"refs/pull/{number}/head", message=message)
+            words = message or f"Merge pull request #{number}"
+            pull.merge_sha = repo.git.merge(pull.base_ref, commit or f"refs/pull/{number}/head", message=words)
             pull.state, pull.merged_by, pull.merged_at, pull.updated_at = "closed", actor, now(), now()
         self._tell("pull_request.closed", repo, pull, actor=actor)
+        self._tell_branches(repo, actor)
         return pull.merge_sha
 
     def mergeable_state(self, repo: Repo, pull: Pull) -> str:
@@ -275,11 +313,13 @@ class SandboxForge:
         comment.reactions.append((author, content))
         return True
 
-    def review(self, full_name: str, number: int, author: str, state: str, body: str = "") -> Review:
-        """Submit a review: `APPROVED`, `CHANGES_REQUESTED` or `COMMENTED`."""
+    def review(
+        self, full_name: str, number: int, author: str, state: str, body: str = "", *, own: bool = False
+    ) -> Review:
+        """Submit a review: `APPROVED`, `CHANGES_REQUESTED` or `COMMENTED`; `own` lets authors approve."""
         with self.lock:
             repo, pull = self.repo(full_name), self.pull(full_name, number)
-            if author == pull.author and state != "COMMENTED":
+            if author == pull.author and state != "COMMENTED" and not own:
                 raise NotPossible("Can not approve your own pull request")
             review = Review(id=self.ids.next(), author=author, state=state, commit=pull.head_sha, body=body)
             pull.reviews.append(review)

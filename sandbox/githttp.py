@@ -14,15 +14,15 @@ def make_git(forge: SandboxForge) -> Blueprint:
     """Make the route under which repositories are cloned from and pushed to."""
     blueprint = Blueprint("git", __name__)
 
-    @blueprint.route("/<owner>/<name>.git/<path:rest>", methods=["GET", "POST"])
-    def serve(owner: str, name: str, rest: str) -> Response:
+    @blueprint.route("/<path:name>.git/<path:rest>", methods=["GET", "POST"])
+    def serve(name: str, rest: str) -> Response:
         """Hand a request to git and its answer back."""
         login = _login(forge)
         if login is None:
             return Response("Authentication required", 401, {"WWW-Authenticate": 'Basic realm="sandbox"'})
-        answer = _backend(forge, f"{owner}/{name}.git/{rest}", login)
+        answer = _backend(forge, f"{name}.git/{rest}", login)
         if rest.endswith("git-receive-pack") and request.method == "POST":
-            forge.pushed(f"{owner}/{name}", login)
+            forge.pushed(name, login)
         return answer
 
     return blueprint

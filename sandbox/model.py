@@ -97,22 +97,24 @@ class Pull:
 
 @dataclass
 class Hook:
-    """A webhook subscription."""
+    """A webhook subscription; `face` is the forge in whose words it is told."""
 
     id: int
     url: str
     secret: str
     events: tuple[str, ...]
+    face: str = "github"
 
 
 @dataclass
 class Repo:
-    """A repository with its pulls."""
+    """A repository with its pulls; `face` is the forge whose pages lead to them (its API serves every face)."""
 
     id: int
     full_name: str
     git: GitRepo
     private: bool = True
+    face: str = "github"
     default_branch: str = "main"
     pulls: dict[int, Pull] = field(default_factory=dict)
     statuses: dict[str, list[Status]] = field(default_factory=dict)

@@ -9,9 +9,11 @@ from waitress.server import create_server
 from sandbox.faults import Faults
 from sandbox.forge import SandboxForge
 from sandbox.githttp import make_git
-from sandbox.github.hooks import HookSender
+from sandbox.github.hooks import GitHubHooks
 from sandbox.github.payloads import Payloads
 from sandbox.github.routes import make_api
+from sandbox.gitlab.face import GitLabFace
+from sandbox.hooks import HookSender
 from sandbox.pages import make_pages
 from sandbox.state import States, make_state
 
@@ -19,9 +21,20 @@ API = "/api/v3"
 
 
 class SandboxServer:
-    """A forge that listens on loopback. `port` 0 takes a free one."""
+    """A forge that listens on loopback, as GitHub (`api_url`) and as GitLab (`gitlab_url`). `port` 0 takes a free one.
 
-    def __init__(self, data_dir: Path, *, host: str = "127.0.0.1", port: int = 0, threads: int = 16) -> None:
+    `gitlab_prefix` puts GitLab under a path (`/gitlab`); `gitlab` is its state, for tests to set.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        threads: int = 16,
+        gitlab_prefix: str = "",
+    ) -> None:
         self.forge = SandboxForge(data_dir)
         self.states = States()
         self.faults = Faults()
@@ -31,13 +44,18 @@ class SandboxServer:
         )
         self.url = f"http://{host}:{self._listener.effective_port}"
         self.api_url = f"{self.url}{API}"
-        self.hooks = HookSender(self._payloads())
+        face = GitLabFace(self.forge, root=self.url, prefix=gitlab_prefix)
+        self.gitlab_url, self.gitlab = face.links.web, face.hub
+        self.hooks = HookSender([GitHubHooks(self._payloads()), face.teller])
         self.forge.listeners.append(self.hooks.hear)
         self.faults.install(self.app)
         self.app.register_blueprint(make_api(self.forge, self._asked), url_prefix=API)
+        face.install(self.app, self.hooks)
         self.app.register_blueprint(make_git(self.forge))
+        if gitlab_prefix:
+            self.app.register_blueprint(make_git(self.forge), url_prefix=gitlab_prefix, name="gitlab_git")
         self.app.register_blueprint(make_state(self.states))
-        self.app.register_blueprint(make_pages(self.forge))
+        self.app.register_blueprint(make_pages(self.forge, self.gitlab, gitlab_prefix=gitlab_prefix))
         self._thread = threading.Thread(target=self._listener.run, name="sandbox", daemon=True)
 
     def _payloads(self) -> Payloads:

@@ -137,6 +137,8 @@ def make_context(settings: Settings, store: Store) -> Context:
             public_url=settings.public_url,
             allow_forks=settings.allow_forks,
             allow_drafts=settings.allow_drafts,
+            disable_autoplan=settings.disable_autoplan,
+            disable_autoplan_label=settings.disable_autoplan_label,
             job_timeout=timedelta(seconds=settings.job_timeout_seconds),
             lost_after=timedelta(seconds=settings.lost_after_seconds),
             poll_every=timedelta(seconds=settings.poll_seconds),

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sandbox.demo import code
+from sandbox.faces import FACES, Face
 from sandbox.model import Comment, Pull
 from sandbox.server import SandboxServer
 
@@ -73,7 +74,7 @@ def _free_port() -> int:
 
 
 @contextlib.contextmanager
-def thera_running(forge: SandboxServer, token: str, data: Path, port: int) -> Iterator[str]:
+def thera_running(forge: SandboxServer, face: Face, token: str, data: Path, port: int) -> Iterator[str]:
     """Run `thera server`, alone: a complete installation."""
     data.mkdir(parents=True, exist_ok=True)
     (data / "repos.yaml").write_text(code.SERVER_FILE)
@@ -84,11 +85,8 @@ def thera_running(forge: SandboxServer, token: str, data: Path, port: int) -> It
         "DATA_DIR": str(data),
         "REPO_ALLOWLIST": f"{forge.url.removeprefix('http://')}/acme/*",
         "REPO_CONFIG": str(data / "repos.yaml"),
-        "GITHUB_URL": forge.api_url,
-        "GITHUB_TOKEN": token,
-        "GITHUB_WEBHOOK_SECRET": SECRET,
-        "GITHUB_WRITE_INTERVAL": "0",
         "WEB_PASSWORD": PASSWORD,
+        **face.settings(forge, token, SECRET),
     }
     own = {key: value for key, value in os.environ.items() if not key.startswith("THERA_")}
     environment = own | {f"THERA_{name}": value for name, value in settings.items()}
@@ -156,13 +154,13 @@ def open_the_pull(forge: SandboxServer, files: dict[str, str]) -> Pull:
     return forge.forge.pull(REPO, number)
 
 
-def story(forge: SandboxServer, pull: Pull) -> None:
+def story(forge: SandboxServer, face: Face, pull: Pull) -> None:
     """Go through the main job, step by step.
 
     Raises:
         NotSeen: a step did not happen.
     """
-    say(f"ann opened a pull request: {forge.url}/{REPO}/pull/{pull.number}")
+    say(f"ann opened a {face.noun}: {face.page(forge, REPO, pull.number)}")
     planned = wait_for("the plan", said(pull, "### Plan:", '"outcome":"succeeded"'))
     say("Thera planned every project that it touches, through the shared module too:")
     show(planned)
@@ -175,7 +173,7 @@ def story(forge: SandboxServer, pull: Pull) -> None:
     say("bob comments `thera apply`, and is refused, because nobody has approved:")
     show(refused)
 
-    forge.forge.review(REPO, pull.number, "bob", "APPROVED")
+    face.approve(forge, REPO, pull.number, "bob")
     last = pull.comments[-1].id
     forge.forge.comment(REPO, pull.number, "bob", "thera apply")
     applied = wait_for("the apply", said(pull, "### Applied", after=last))
@@ -183,18 +181,17 @@ def story(forge: SandboxServer, pull: Pull) -> None:
     show(applied)
 
     last = pull.comments[-1].id
-    _wait_for_green(forge, pull)
+    _wait_for_green(forge, face, pull)
     forge.forge.merge(REPO, pull.number, "bob")
     released = wait_for("the release of the locks", said(pull, "locks free", after=last))
     say("bob merges, and the locks are released:")
     show(released)
 
 
-def _wait_for_green(forge: SandboxServer, pull: Pull) -> None:
-    repo = forge.forge.repo(REPO)
+def _wait_for_green(forge: SandboxServer, face: Face, pull: Pull) -> None:
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
-        if any(one.context == "thera/apply" and one.state == "success" for one in repo.latest_statuses(pull.head_sha)):
+        if face.statuses(forge, REPO, pull.head_sha).get("thera/apply") == "success":
             return
         time.sleep(0.05)
     raise NotSeen("a green thera/apply status")
@@ -204,6 +201,7 @@ def main() -> int:
     """Run the demonstration."""
     parser = argparse.ArgumentParser(description="A pull request from plan to merge, for real.")
     parser.add_argument("--once", action="store_true", help="end when the story has been told")
+    parser.add_argument("--forge", choices=sorted(FACES), default="github", help="what the sandbox forge plays")
     arguments = parser.parse_args()
     missing = [tool for tool in ("git", "terraform") if shutil.which(tool) is None]
     if missing:
@@ -212,7 +210,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="thera-demo-") as folder:
         forge = SandboxServer(Path(folder) / "forge").start()
         try:
-            return _tell(forge, Path(folder) / "thera", once=arguments.once)
+            return _tell(forge, FACES[arguments.forge], Path(folder) / "thera", once=arguments.once)
         except NotSeen as error:
             print(f"\nThe demo stopped: it did not see {error}", file=sys.stderr)
             print((Path(folder) / "thera" / "thera.log").read_text()[-3000:], file=sys.stderr)
@@ -223,12 +221,12 @@ def main() -> int:
             forge.stop()
 
 
-def _tell(forge: SandboxServer, data: Path, *, once: bool) -> int:
+def _tell(forge: SandboxServer, face: Face, data: Path, *, once: bool) -> int:
     token = forge.forge.create_user("thera-bot")
     files = code.repository(forge.url)
     local = f'backend "local" {{\n    workspace_dir = "{data}/dns"\n  }}'
     files["dns/main.tf"] = files["dns/main.tf"].replace('backend "local" {}', local)
-    forge.forge.create_repo(REPO, files)
+    forge.forge.create_repo(REPO, files, face=face.name)
     say("building a small world with Terraform: a network, a shop, DNS in two workspaces")
     build_the_world(data.parent / "world", files)
     for person, right in (("thera-bot", "admin"), ("ann", "write"), ("bob", "write")):
@@ -236,13 +234,13 @@ def _tell(forge: SandboxServer, data: Path, *, once: bool) -> int:
             forge.forge.create_user(person)
         forge.forge.permit(REPO, person, right)
     port = _free_port()
-    with thera_running(forge, token, data, port) as url:
-        forge.forge.add_hook(REPO, f"{url}/webhooks/github", SECRET)
+    with thera_running(forge, face, token, data, port) as url:
+        forge.forge.add_hook(REPO, f"{url}/webhooks/{face.name}", SECRET, face=face.name)
         say(f"the sandbox forge is at {forge.url}, Thera at {url}")
-        story(forge, open_the_pull(forge, files))
+        story(forge, face, open_the_pull(forge, files))
         say("The whole story was seen.", mark="✓")
         if not once:
-            say(f"The forge:  {forge.url}/{REPO}/pull/1   (comment as anybody; open more pulls with git)")
+            say(f"The forge:  {face.page(forge, REPO, 1)}   (comment as anybody; open more pulls with git)")
             say(f"Thera:      {url}/   (sign in as thera, password {PASSWORD})")
             say("Ctrl-C ends both.")
             with contextlib.suppress(KeyboardInterrupt):

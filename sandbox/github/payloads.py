@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from sandbox.forge import SandboxForge
 from sandbox.model import Comment, Hook, Pull, Repo, Review, Status
@@ -148,7 +149,7 @@ class Payloads:
             "title": pull.title,
             "user": self.user(pull.author),
             "body": pull.body,
-            "labels": [],
+            "labels": [self._label(repo, name) for name in pull.labels],
             "milestone": None,
             "active_lock_reason": None,
             "created_at": stamp(pull.created_at),
@@ -212,6 +213,18 @@ class Payloads:
             },
         }
 
+    def _label(self, repo: Repo, name: str) -> Json:
+        number = 1 + sum(name.encode())
+        return {
+            "id": number,
+            "node_id": f"LA_{number}",
+            "url": f"{self.api}/repos/{repo.full_name}/labels/{quote(name)}",
+            "name": name,
+            "description": None,
+            "color": "ededed",
+            "default": False,
+        }
+
     def issue(self, repo: Repo, pull: Pull) -> Json:
         """A pull, seen as an issue."""
         base = f"{self.api}/repos/{repo.full_name}/issues/{pull.number}"
@@ -230,7 +243,7 @@ class Payloads:
             "number": pull.number,
             "title": pull.title,
             "user": self.user(pull.author),
-            "labels": [],
+            "labels": [self._label(repo, name) for name in pull.labels],
             "state": pull.state,
             "locked": False,
             "assignee": None,

@@ -107,6 +107,10 @@ class Settings(BaseModel):
         description="Act on pull requests from forks. Their code then runs with the workers' credentials.",
     )
     allow_drafts: bool = Field(False, description="Plan draft pull requests by themselves.")
+    disable_autoplan: bool = Field(False, description="Plan only when somebody asks for it.")
+    disable_autoplan_label: str | None = Field(
+        None, description="Pull requests with this label are planned only when somebody asks for it."
+    )
     answer_unknown_repos: bool = Field(
         False, description="Say once, in a comment, that a repository is not on the allowlist."
     )

@@ -54,6 +54,16 @@ class ReviewChanged:
 
 
 @dataclass(frozen=True)
+class RerunAsked:
+    """Somebody pressed "re-run" beside a check of ours on a commit; `context` is empty for all of them."""
+
+    repo: RepoRef
+    sha: str
+    context: str
+    actor: str
+
+
+@dataclass(frozen=True)
 class BranchPushed:
     """A branch moved."""
 
@@ -70,4 +80,4 @@ class Ignored:
     repo: RepoRef | None = None
 
 
-Event = PullChanged | PullClosed | CommentPosted | ReviewChanged | BranchPushed | Ignored
+Event = PullChanged | PullClosed | CommentPosted | ReviewChanged | RerunAsked | BranchPushed | Ignored

@@ -34,6 +34,7 @@ class Pull:
     base_sha: str
     base_ref: str
     clone_url: str
+    labels: tuple[str, ...] = ()
     id: str = ""
 
     @property

@@ -121,6 +121,7 @@ class GitHubForge:
             base_sha=pull.base.sha,
             base_ref=pull.base.ref,
             clone_url=pull.base.repo.clone_url,
+            labels=tuple(label.name for label in pull.labels),
         )
 
     def open_pulls(self, repo: RepoRef) -> Iterable[Pull]:

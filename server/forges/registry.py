@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from server.domain.errors import UserMistake
 from server.domain.refs import RepoRef
+from server.forges import gitlab_client
 from server.forges.base import Forge
 from server.forges.config import ForgeConfig
 from server.forges.github import GitHubForge, host_of
+from server.forges.gitlab import GitLabForge
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +23,7 @@ class ForgeKind:
 
 KINDS: Mapping[str, ForgeKind] = {
     "github": ForgeKind(title="GitHub", host_of=host_of, connect=GitHubForge),
+    "gitlab": ForgeKind(title="GitLab", host_of=gitlab_client.host_of, connect=GitLabForge),
 }
 
 

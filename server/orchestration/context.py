@@ -23,6 +23,8 @@ class Rules:
     public_url: str
     allow_forks: bool
     allow_drafts: bool
+    disable_autoplan: bool = False
+    disable_autoplan_label: str | None = None
     job_timeout: timedelta
     lost_after: timedelta
     poll_every: timedelta

@@ -1,6 +1,6 @@
 """A stored delivery becomes whatever it asks for. The forge is asked first, then one transaction decides."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -17,9 +17,11 @@ from server.domain.events import (
     Ignored,
     PullChanged,
     PullClosed,
+    RerunAsked,
     ReviewChanged,
 )
-from server.domain.pull import Pull
+from server.domain.pull import Pull, PullState
+from server.domain.refs import RepoRef
 from server.domain.run import Trigger
 from server.forges.base import Forge, Permission
 from server.orchestration import cleanup, messages
@@ -33,6 +35,7 @@ log = structlog.get_logger()
 
 PLANNED_BY_ITSELF = frozenset({Change.OPENED, Change.REOPENED, Change.READY, Change.PUSHED, Change.RETARGETED})
 _GIVE_UP_AFTER = 12
+_STILL_OPEN = 4  # times that a forge may call a pull open of which it told us that it was closed
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ def handle_event(ctx: Context, event: Event, *, delivery: Delivery | None) -> No
             _pull_closed(ctx, event, delivery)
         case CommentPosted():
             _comment_posted(ctx, event, delivery)
+        case RerunAsked():
+            _rerun_asked(ctx, event, delivery)
 
 
 def _pull_changed(ctx: Context, event: PullChanged, delivery: Delivery | None) -> None:
@@ -114,8 +119,8 @@ def why_not_ours(ctx: Context, pull: Pull, *, automatic: bool) -> str | None:
     """Say why a pull is none of our business, if it is not."""
     if not pull.is_open:
         return "the pull request is closed"
-    if pull.draft and automatic and not ctx.rules.allow_drafts:
-        return "the pull request is a draft"
+    if automatic and (reason := _why_not_by_itself(ctx, pull)):
+        return reason
     if pull.is_fork and not ctx.rules.allow_forks:
         return "the pull request comes from a fork"
     if not ctx.policy(pull.ref.repo).wants_branch(pull.base_ref):
@@ -123,17 +128,40 @@ def why_not_ours(ctx: Context, pull: Pull, *, automatic: bool) -> str | None:
     return None
 
 
+def _why_not_by_itself(ctx: Context, pull: Pull) -> str | None:
+    if pull.draft and not ctx.rules.allow_drafts:
+        return "the pull request is a draft"
+    if ctx.rules.disable_autoplan:
+        return "nothing is planned by itself (THERA_DISABLE_AUTOPLAN)"
+    if ctx.rules.disable_autoplan_label in pull.labels:
+        return f"the pull request has the label {ctx.rules.disable_autoplan_label}"
+    return None
+
+
 def _pull_closed(ctx: Context, event: PullClosed, delivery: Delivery | None) -> None:
+    pull = _closed(ctx, event.pull)
+    if pull.is_open and delivery is not None and delivery.attempts < _STILL_OPEN:
+        raise TryLater("the forge still calls it open: a merge takes a moment", after_seconds=2)
     now = ctx.clock()
     with ctx.store.transaction() as uow:
         if not _take(uow, delivery):
             return
-        known = uow.pulls.by_ref(event.pull.ref)
-        stored = uow.pulls.upsert(event.pull)
-        if known is not None and known.is_open:
+        known = uow.pulls.by_ref(pull.ref)
+        stored = uow.pulls.upsert(pull)
+        if known is not None and known.is_open and not stored.is_open:
             uow.pulls.get_for_update(stored.id)
             cleanup.close(ctx, uow, stored, by=event.actor, now=now)
-        _mark(uow, delivery, DeliveryState.HANDLED, f"the pull request was {event.pull.state.value}", now=now)
+        _mark(uow, delivery, DeliveryState.HANDLED, f"the pull request is {stored.state.value}", now=now)
+
+
+def _closed(ctx: Context, told: Pull) -> Pull:
+    """Read a pull that was closed; a forge that knows it no more has closed it for good."""
+    try:
+        return ctx.forges.of(told.ref.repo).get_pull(told.ref)
+    except UserMistake:
+        with ctx.store.reading() as uow:
+            known = uow.pulls.by_ref(told.ref) or told
+        return replace(known, state=PullState.CLOSED if told.is_open else told.state)
 
 
 def _comment_posted(ctx: Context, event: CommentPosted, delivery: Delivery | None) -> None:
@@ -145,7 +173,7 @@ def _comment_posted(ctx: Context, event: CommentPosted, delivery: Delivery | Non
     if isinstance(utterance, NotForUs):
         _settle(ctx, delivery, DeliveryState.IGNORED, "not a command")
         return
-    asked = _Asked(forge.get_pull(event.pull), _permission(ctx, forge, event))
+    asked = _Asked(forge.get_pull(event.pull), _permission(ctx, forge, event.pull.repo, event.author))
     now = ctx.clock()
     with ctx.store.transaction() as uow:
         if not _take(uow, delivery):
@@ -158,10 +186,43 @@ def _comment_posted(ctx: Context, event: CommentPosted, delivery: Delivery | Non
         _mark(uow, delivery, DeliveryState.HANDLED, outcome, now=now)
 
 
-def _permission(ctx: Context, forge: Forge, event: CommentPosted) -> Permission:
-    if ctx.policy(event.pull.repo).commenters == "anyone":
+def _rerun_asked(ctx: Context, event: RerunAsked, delivery: Delivery | None) -> None:
+    """Plan again what a check is about. To apply takes words: a button beside a check does not say of which plan."""
+    with ctx.store.reading() as uow:
+        known = next((pull for pull in uow.pulls.list_open(event.repo) if pull.head_sha == event.sha), None)
+    if known is None:
+        return _settle(ctx, delivery, DeliveryState.IGNORED, "no open pull request has that commit as its head")
+    verb, _, name = event.context.removeprefix(f"{ctx.rules.status_prefix}/").partition(": ")
+    if verb not in {"", CommandKind.PLAN.value}:
+        return _settle(ctx, delivery, DeliveryState.IGNORED, f"{verb} is asked for by comment")
+    forge = ctx.forges.of(event.repo)
+    if _permission(ctx, forge, event.repo, event.actor) < _needed(ctx, event.repo):
+        return _settle(ctx, delivery, DeliveryState.IGNORED, f"{event.actor} may not ask for a plan here")
+    current = forge.get_pull(known.ref)
+    reason = why_not_ours(ctx, current, automatic=False)
+    if reason is not None:
+        return _settle(ctx, delivery, DeliveryState.IGNORED, reason)
+    now = ctx.clock()
+    with ctx.store.transaction() as uow:
+        if _take(uow, delivery):
+            pull = uow.pulls.upsert(current)
+            uow.pulls.get_for_update(pull.id)
+            keys = [row.key for row in uow.projects.of_pull(pull.id)]
+            only = tuple(key for key in keys if name in {key.name, key.path}) if name else ()
+            command = Command(kind=CommandKind.PLAN, only=only)
+            launch(uow, pull, command, trigger=Trigger.API, actor=event.actor, now=now)
+            _mark(uow, delivery, DeliveryState.HANDLED, f"planned again: {name or 'everything'}", now=now)
+    return None
+
+
+def _needed(ctx: Context, repo: RepoRef) -> Permission:
+    return Permission.WRITE if ctx.policy(repo).commenters == "write" else Permission.READ
+
+
+def _permission(ctx: Context, forge: Forge, repo: RepoRef, user: str) -> Permission:
+    if ctx.policy(repo).commenters == "anyone":
         return Permission.WRITE
-    return forge.permission(event.pull.repo, event.author)
+    return forge.permission(repo, user)
 
 
 def _answer(
@@ -174,7 +235,7 @@ def _answer(
     *,
     now: datetime,
 ) -> str:
-    needed = Permission.WRITE if ctx.policy(pull.ref.repo).commenters == "write" else Permission.READ
+    needed = _needed(ctx, pull.ref.repo)
     key = f"answer:{event.comment_id}"
     if isinstance(utterance, Mistake):
         if permission >= needed:  # strangers cannot make us talk

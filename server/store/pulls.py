@@ -103,7 +103,8 @@ def pull_of(columns: dict[str, Any]) -> Pull:
     """Read a pull out of the columns of `pulls`."""
     fields = dict(columns)
     repo = RepoRef(fields.pop("repo_host"), fields.pop("repo_name"))
-    return Pull(ref=PullRef(repo, fields.pop("number")), **fields)
+    labels = tuple(fields.pop("labels") or ())  # nothing, where an older server wrote the row
+    return Pull(ref=PullRef(repo, fields.pop("number")), labels=labels, **fields)
 
 
 def _values(pull: Pull) -> dict[str, Any]:

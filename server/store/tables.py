@@ -78,6 +78,7 @@ pulls = Table(
     Column("base_sha", String(64), nullable=False),
     Column("base_ref", Words, nullable=False),
     Column("clone_url", Words, nullable=False),
+    Column("labels", Document),
     UniqueConstraint("repo_host", "repo_name", "number"),
     _partial("ix_pulls_open", "repo_host", "repo_name", where="state = 'open'"),
 )

@@ -38,8 +38,11 @@ _NOTHING = "0" * 40  # the commit that a deleted branch is at
 
 def is_genuine(_body: bytes, headers: Mapping[str, str], secret: str) -> bool:
     """Check the token that GitLab sends along, in constant time; it signs nothing."""
-    given = headers.get("X-Gitlab-Token", "")
-    return bool(secret) and hmac.compare_digest(secret.encode(), given.encode("utf-8", "replace"))
+    try:
+        given = headers.get("X-Gitlab-Token", "").encode("latin-1")  # as which WSGI hands bytes over
+    except UnicodeEncodeError:
+        return False
+    return bool(secret) and hmac.compare_digest(secret.encode("utf-8", "surrogatepass"), given)
 
 
 def delivery_id(body: bytes, headers: Headers) -> str:

@@ -4,14 +4,16 @@ from collections.abc import Callable
 
 import pytest
 
+from sandbox.faces import FACES, Face
 from tests.support.installation import APPROVED, Installation
 
 Install = Callable[..., Installation]
 pytestmark = [pytest.mark.terraform, pytest.mark.slow]
 
 
-def test_a_pull_is_planned_refused_approved_applied_and_merged(either: Install) -> None:
-    thera = either(policy=APPROVED)
+@pytest.mark.parametrize("face", FACES.values(), ids=FACES)
+def test_a_pull_is_planned_refused_approved_applied_and_merged(either: Install, face: Face) -> None:
+    thera = either(policy=APPROVED, face=face)
     pull = thera.open_pull({"prod/main.tf": thera.lab("prod", content="one")})
 
     planned = thera.wait_for_comment(pull, "### Plan:", "lab_thing.it", '"outcome":"succeeded"')

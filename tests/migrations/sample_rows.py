@@ -159,4 +159,28 @@ ROWS: Mapping[str, Sequence[tuple[str, Mapping[str, Any]]]] = {
         ),
         ("workers", {"name": "w", "pool": "default", "version": "1", "first_seen_at": _NOW, "seen_at": _NOW}),
     ],
+    "0002": [
+        (
+            "pulls",
+            {
+                "id": f"{_ID}a",
+                "repo_host": "github.com",
+                "repo_name": "acme/infra",
+                "number": 8,
+                "title": "t",
+                "author": "ann",
+                "url": "u",
+                "state": "open",
+                "draft": False,
+                "head_sha": "a",
+                "head_ref": "h",
+                "head_repo": "acme/infra",
+                "head_fetch_ref": "r",
+                "base_sha": "b",
+                "base_ref": "m",
+                "clone_url": "c",
+                "labels": '["urgent"]',
+            },
+        ),
+    ],
 }

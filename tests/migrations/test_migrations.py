@@ -97,7 +97,8 @@ def test_each_migration_copes_with_the_rows_of_the_one_before(engine: Engine) ->
 
     assert _differences(engine, metadata) == []
     with Store(engine, lambda _: None).reading() as uow:
-        (pull,) = uow.pulls.list_open()
+        pull, labelled = uow.pulls.list_open()
+        assert (pull.labels, labelled.labels) == ((), ("urgent",))
         (run,) = uow.runs.open_of(pull.id)
         assert [len(found) for found in (uow.jobs.of_run(run.id), uow.projects.of_pull(pull.id))] == [1, 1]
         assert [len(found) for found in (uow.locks.of_pull(pull.id), uow.outbox.of_pull(pull.id))] == [1, 1]

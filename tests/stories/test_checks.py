@@ -1,6 +1,7 @@
 """On a forge that has checks, a status says more than one line: a summary, and remarks on the lines that fail."""
 
-from server.forges.base import Annotation, Capabilities, StatusState
+from server.domain.events import RerunAsked
+from server.forges.base import Annotation, Capabilities, Permission, StatusState
 from tests.support.story import Story
 from workers.protocol.results import Diagnostic, Failure, FailureKind
 
@@ -44,3 +45,34 @@ def test_without_checks_a_status_is_one_line(story: Story) -> None:
     story.settle()
     status = story.forge.conversations[pull.ref].statuses[pull.head_sha, "thera/plan"]
     assert (status.summary, status.annotations) == ("", ())
+
+
+def test_a_check_that_is_run_again_plans_its_project_again(story: Story) -> None:
+    pull = story.open_pull("prod/main.tf", "dev/main.tf")
+    story.settle()
+    story.worker.planned.clear()
+    story.hear(RerunAsked(pull.ref.repo, pull.head_sha, "thera/plan: prod/default", "bob"))
+    story.settle()
+    assert [key.dir for key in story.worker.planned] == ["prod"]
+    assert story.standing(pull) == {"prod": "planned", "dev": "planned"}
+
+
+def test_a_whole_suite_that_is_run_again_plans_everything_again(story: Story) -> None:
+    pull = story.open_pull("prod/main.tf", "dev/main.tf")
+    story.settle()
+    story.worker.planned.clear()
+    story.hear(RerunAsked(pull.ref.repo, pull.head_sha, "", "bob"))
+    story.settle()
+    assert sorted(key.dir for key in story.worker.planned) == ["dev", "prod"]
+
+
+def test_no_button_applies_and_no_stranger_plans(story: Story) -> None:
+    pull = story.open_pull("prod/main.tf")
+    story.settle()
+    story.worker.planned.clear()
+    story.forge.permissions["eve"] = Permission.READ
+    story.hear(RerunAsked(pull.ref.repo, pull.head_sha, "thera/apply: prod/default", "bob"))
+    story.hear(RerunAsked(pull.ref.repo, pull.head_sha, "thera/plan", "eve"))
+    story.hear(RerunAsked(pull.ref.repo, "f" * 40, "thera/plan", "bob"))
+    story.settle()
+    assert (story.worker.planned, story.worker.applied) == ([], [])

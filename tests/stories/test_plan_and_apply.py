@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from server.config.server_file import RepoEntry, ServerFile
+from server.domain.events import PullClosed
+from server.domain.pull import PullState
 from server.domain.requirements import Requirement
 from server.forges.base import Permission
 from tests.support.scripted_worker import BROKEN
@@ -366,3 +368,40 @@ def test_an_apply_waits_for_hours_and_still_uses_its_plan(story: Story) -> None:
     story.settle()
 
     assert story.standing(pull) == {"prod": "applied"}
+
+
+def test_a_label_keeps_a_pull_from_being_planned_by_itself(database_url: str) -> None:
+    story = Story(database_url, disable_autoplan_label="no-plan")
+    pull = story.open_pull("prod/main.tf", labels=("no-plan",))
+    story.settle()
+    assert story.says(pull) == []
+    story.comment(pull, "thera plan")
+    story.settle()
+    assert story.standing(pull) == {"prod": "planned"}
+    story.close()
+
+
+def test_where_nothing_is_planned_by_itself_somebody_can_ask(database_url: str) -> None:
+    story = Story(database_url, disable_autoplan=True)
+    pull = story.open_pull("prod/main.tf")
+    story.settle()
+    assert story.says(pull) == []
+    story.comment(pull, "plan")
+    story.settle()
+    assert story.standing(pull) == {"prod": "planned"}
+    story.close()
+
+
+def test_a_merge_that_takes_the_forge_a_moment_still_frees_the_locks(story: Story) -> None:
+    """GitLab announces a merge while it still calls the merge request locked."""
+    pull = story.open_pull("prod/main.tf")
+    story.settle()
+    told = replace(pull, author="", base_sha="")
+    story.forge.close(pull.ref, PullState.MERGED)
+    story.hear(PullClosed(told, "bob"))
+    story.settle()
+    assert story.locked() == []
+    with story.store.reading() as uow:
+        stored = uow.pulls.by_ref(pull.ref)
+    assert stored is not None
+    assert (stored.author, stored.base_sha, stored.state) == ("ann", pull.base_sha, PullState.MERGED)

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy
 
+from sandbox.faces import GITHUB, Face
 from sandbox.model import Comment, Pull
 from sandbox.server import SandboxServer
 from server.comments.marker import parse_marker
@@ -121,6 +122,7 @@ class Installation:
     worker_environment: Mapping[str, str] = field(default_factory=dict)
     members: dict[str, Member] = field(default_factory=dict)
     token: str = ""
+    face: Face = GITHUB
 
     @contextlib.contextmanager
     def running(self) -> Iterator["Installation"]:
@@ -163,9 +165,7 @@ class Installation:
             "DATA_DIR": str(self.folder / name),
             "REPO_ALLOWLIST": f"{self.forge.url.removeprefix('http://')}/acme/*",
             "REPO_CONFIG": str(self.folder / "repos.yaml"),
-            "GITHUB_URL": self.forge.api_url,
-            "GITHUB_TOKEN": self.token,
-            "GITHUB_WEBHOOK_SECRET": HOOK_SECRET,
+            **self.face.settings(self.forge, self.token, HOOK_SECRET),
             "WEB_PASSWORD": WEB_PASSWORD,
             "SECRET_KEY": SECRET_KEY,
             "WORKER_TOKEN": WORKER_TOKEN,
@@ -291,10 +291,11 @@ class Installation:
     # what people do
 
     def create_repo(self, files: Mapping[str, str]) -> None:
-        self.forge.forge.create_repo(REPO, files)
+        self.forge.forge.create_repo(REPO, files, face=self.face.name)
         for person, right in ((BOT, "admin"), ("ann", "write"), ("bob", "write")):
             self.forge.forge.permit(REPO, person, right)
-        self.forge.forge.add_hook(REPO, f"{self.front.ready_at}/webhooks/github", HOOK_SECRET)
+        hook = f"{self.front.ready_at}/webhooks/{self.face.name}"
+        self.forge.forge.add_hook(REPO, hook, HOOK_SECRET, face=self.face.name)
 
     def open_pull(self, files: Mapping[str, str], *, branch: str = "change") -> Pull:
         """Commit files to a branch and open a pull request; without a repository yet, make it."""
@@ -309,7 +310,7 @@ class Installation:
         return self.forge.forge.comment(REPO, pull.number, by, body).id
 
     def approve(self, pull: Pull) -> None:
-        self.forge.forge.review(REPO, pull.number, "bob", "APPROVED")
+        self.face.approve(self.forge, REPO, pull.number, "bob")
 
     def merge(self, pull: Pull) -> None:
         self.forge.forge.merge(REPO, pull.number, "bob")
@@ -322,8 +323,7 @@ class Installation:
 
     def statuses(self, pull: Pull) -> dict[str, str]:
         """Give the head's statuses."""
-        found = self.forge.forge.repo(REPO).latest_statuses(pull.head_sha)
-        return {status.context: status.state for status in found}
+        return dict(self.face.statuses(self.forge, REPO, pull.head_sha))
 
     def markers(self, pull: Pull) -> list[dict[str, Any]]:
         """Read the marks for machines in Thera's comments."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.forges.gitlab_world import GitLabWorld
 from tests.contract.forges.world import MemoryWorld, SandboxWorld, World
 
 
@@ -16,10 +17,18 @@ def github(tmp_path: Path) -> Iterator[SandboxWorld]:
     world.stop()
 
 
-@pytest.fixture(params=["github", "memory"])
+@pytest.fixture
+def gitlab(tmp_path: Path) -> Iterator[GitLabWorld]:
+    """GitLab's adapter against the sandbox's GitLab face."""
+    world = GitLabWorld(tmp_path / "forge")
+    yield world
+    world.stop()
+
+
+@pytest.fixture(params=["github", "gitlab", "memory"])
 def world(request: pytest.FixtureRequest) -> World:
     """Every forge in turn."""
     if request.param == "memory":
         return MemoryWorld()
-    found: SandboxWorld = request.getfixturevalue("github")
+    found: World = request.getfixturevalue(request.param)
     return found

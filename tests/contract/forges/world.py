@@ -1,5 +1,6 @@
 """Two forges to hold to one contract: GitHub's adapter over HTTP against the sandbox, and the forge in memory."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -30,6 +31,7 @@ class World(Protocol):
     def approve(self, ref: PullRef, who: str) -> None: ...
     def conflict(self, ref: PullRef) -> None: ...
     def move_base(self, ref: PullRef) -> None: ...
+    def label(self, ref: PullRef, *names: str) -> None: ...
     def permit(self, who: str, permission: Permission) -> None: ...
     def write(self, ref: PullRef, who: str, body: str) -> str: ...
     def lose_next_answer(self) -> None: ...
@@ -91,6 +93,9 @@ class SandboxWorld:
     def move_base(self, ref: PullRef) -> None:
         assert ref.repo == self.repo
         self.server.forge.commit(NAME, "main", {"other.tf": "two\n"})
+
+    def label(self, ref: PullRef, *names: str) -> None:
+        self.server.forge.change_pull(NAME, ref.number, "ann", labels=list(names))
 
     def permit(self, who: str, permission: Permission) -> None:
         self.server.forge.permit(NAME, who, _RIGHTS[permission])
@@ -159,6 +164,9 @@ class MemoryWorld:
 
     def move_base(self, ref: PullRef) -> None:
         self._of(ref).diverged = True
+
+    def label(self, ref: PullRef, *names: str) -> None:
+        self._of(ref).pull = replace(self._of(ref).pull, labels=names)
 
     def permit(self, who: str, permission: Permission) -> None:
         self.fake.permissions[who] = permission
