@@ -367,7 +367,8 @@ class Installation:
         return [member.process for member in self.members.values() if member.process is not None]
 
     def _conversation(self, pull: Pull | None) -> str:
-        pulls = [pull] if pull is not None else list(self.forge.forge.repo(REPO).pulls.values())
+        repo = self.forge.forge.repos.get(REPO)
+        pulls = [pull] if pull is not None else list(repo.pulls.values()) if repo else []
         said = [f"--- {one.author} ({one.id}):\n{one.body}" for each in pulls for one in each.comments]
         return "\n".join([*said, *(f"--- statuses: {self.statuses(each)}" for each in pulls)])
 
