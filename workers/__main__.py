@@ -12,7 +12,17 @@ from pathlib import Path
 from workers.bootstrap import make_worker
 from workers.execute import execute
 from workers.protocol.codec import Malformed, decode, encode
-from workers.protocol.jobs import Apply, ArtifactRef, Assignment, Orders, Ticket, WorkerInfo
+from workers.protocol.jobs import (
+    Apply,
+    ArtifactRef,
+    Assignment,
+    Hooks,
+    Orders,
+    PolicyCheck,
+    ProjectWork,
+    Ticket,
+    WorkerInfo,
+)
 from workers.protocol.results import Outcome, Report
 from workers.settings import SettingsMistaken, WorkerSettings, default_name, from_environment
 
@@ -92,9 +102,15 @@ class Desk:
         return ArtifactRef(id=self.plan.name, sha256=hashlib.sha256(content).hexdigest(), size=len(content))
 
     def get_artifact(self, ticket: Ticket, artifact_id: str) -> bytes:  # noqa: ARG002  (as `JobGateway`)
-        """Hand out the plan that lies beside the assignment."""
+        """Hand out what lies beside the assignment, if the assignment names it."""
         work = self.assignment.work
-        return (self.plan.parent / work.plan.id).read_bytes() if isinstance(work, Apply) else b""
+        given = (
+            work.plan if isinstance(work, Apply | PolicyCheck) else None,
+            work.generated if isinstance(work, ProjectWork | Hooks) else None,
+        )
+        if artifact_id not in {ref.id for ref in given if ref is not None}:
+            return b""
+        return (self.plan.parent / artifact_id).read_bytes()
 
     def report(self, ticket: Ticket, report: Report) -> None:  # noqa: ARG002  (as `JobGateway`)
         """Remember the last word."""

@@ -7,7 +7,9 @@ WorkerError
 └── Unreachable   the server did not answer: tried again with back-off
 """
 
-from workers.protocol.results import Diagnostic, Failure, FailureKind
+from typing import Self
+
+from workers.protocol.results import Diagnostic, Facts, Failure, FailureKind
 
 
 class WorkerError(Exception):
@@ -15,7 +17,7 @@ class WorkerError(Exception):
 
 
 class JobFailed(WorkerError):
-    """The job cannot succeed; `failure` says why in words for the pull request."""
+    """The job cannot succeed; `failure` says why in words for the pull request, `facts` what was done before."""
 
     def __init__(
         self,
@@ -26,10 +28,23 @@ class JobFailed(WorkerError):
     ) -> None:
         super().__init__(summary)
         self.failure = Failure(kind=kind, summary=summary, detail=detail, diagnostics=diagnostics)
+        self.facts: Facts | None = None
+
+    def having_done(self, facts: Facts) -> Self:
+        """Say what was done before it failed."""
+        self.facts = facts
+        return self
 
 
 class JobCancelled(WorkerError):
-    """Somebody asked for the job to stop, and it stopped."""
+    """Somebody asked for the job to stop, and it stopped; `facts` say what was done before."""
+
+    facts: Facts | None = None
+
+    def having_done(self, facts: Facts) -> Self:
+        """Say what was done before it stopped."""
+        self.facts = facts
+        return self
 
 
 class Fenced(WorkerError):

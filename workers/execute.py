@@ -13,16 +13,33 @@ from typing import Any, Self, TypeVar
 import structlog
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from workers.discovery.report import discover
+from workers.discovery.report import discover, discover_checkout
 from workers.errors import Fenced, JobCancelled, JobFailed, Unreachable
 from workers.gateway.base import JobGateway
+from workers.git.checkout import checked_out
+from workers.git.paths import checkout_path
 from workers.protocol.codec import from_data, to_data
-from workers.protocol.jobs import Apply, Assignment, Discover, Plan, Ticket, Version, Work, WorkerInfo
+from workers.protocol.jobs import (
+    Apply,
+    Assignment,
+    Discover,
+    Hooks,
+    Import,
+    Plan,
+    PolicyCheck,
+    StateRm,
+    Ticket,
+    Version,
+    Work,
+    WorkerInfo,
+)
+from workers.protocol.names import PROTOCOL_VERSION
 from workers.protocol.results import DiscoverFacts, Facts, Failure, FailureKind, Outcome, Report, VersionFacts
 from workers.redact import Redactor
 from workers.settings import WorkerSettings
-from workers.steps import project
+from workers.steps import generated, hooks, policies, project
 from workers.steps.context import Tools
+from workers.steps.workplace import binary_of, mirror_of, timed
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -43,7 +60,7 @@ def execute(
 
     `stopping` interrupts the job as a cancel would: the worker itself has to go.
     """
-    info = WorkerInfo(name=settings.name, pool=settings.pool, version=settings.version)
+    info = WorkerInfo(name=settings.name, pool=settings.pool, version=settings.version, protocol=PROTOCOL_VERSION)
     with structlog.contextvars.bound_contextvars(job_id=ticket.job_id, attempt=ticket.attempt):
         try:
             assignment = _patiently(lambda: gateway.claim(ticket, info), seconds=_CLAIM_PATIENCE)
@@ -95,9 +112,10 @@ def _attempt(
         try:
             report = replace(report, facts=_do(assignment.work, tools))
         except JobFailed as error:
-            report = replace(report, outcome=Outcome.FAILED, failure=error.failure)
+            report = replace(report, outcome=Outcome.FAILED, failure=error.failure, facts=error.facts)
         except JobCancelled as error:
-            report = replace(report, outcome=Outcome.CANCELLED, failure=heart.why_cancelled(str(error)))
+            failure = heart.why_cancelled(str(error))
+            report = replace(report, outcome=Outcome.CANCELLED, failure=failure, facts=error.facts)
         except Fenced:
             heart.fence()
         except Exception:  # noqa: BLE001  (one of the three homes: whatever it is, the pull request hears of it)
@@ -107,25 +125,49 @@ def _attempt(
     return _redacted(replace(report, seconds=tuple(tools.seconds)), redactor)
 
 
-def _do(work: Work, tools: Tools) -> Facts:
+def _do(work: Work, tools: Tools) -> Facts:  # noqa: PLR0911  (one line for each kind of work)
     match work:
         case Discover():
             return _discover(work, tools)
         case Plan():
             return project.plan(work, tools)
+        case PolicyCheck():
+            return policies.check(work, tools)
         case Apply():
             return project.apply(work, tools)
+        case Import():
+            return project.import_(work, tools)
+        case StateRm():
+            return project.state_rm(work, tools)
+        case Hooks():
+            return hooks.around(work, tools)
         case Version():
-            binary = project.binary_of(work.terraform, None, tools)
+            binary = binary_of(work.terraform, None, tools)
             return VersionFacts(terraform_version=binary.version, distribution=binary.distribution)
 
 
 def _discover(work: Discover, tools: Tools) -> DiscoverFacts:
-    began = time.monotonic()
-    facts = discover(work, project.mirror_of(work, tools))
-    tools.seconds.append(("discover", time.monotonic() - began))
+    facts = _after_hooks(work, tools) if work.hooks else _from_mirror(work, tools)
     tools.sink(f"{len(facts.changed_files)} files changed; {len(facts.module_dirs)} directories with Terraform code")
     return facts
+
+
+def _from_mirror(work: Discover, tools: Tools) -> DiscoverFacts:
+    with timed("discover", tools):
+        return discover(work, mirror_of(work.checkout, tools))
+
+
+def _after_hooks(work: Discover, tools: Tools) -> DiscoverFacts:
+    """Let the hooks do their work first: they may write the configuration that decides what there is to do."""
+    mirror = mirror_of(work.checkout, tools)
+    place = checkout_path(tools.settings.checkouts, work.checkout)
+    with checked_out(work.checkout, path=place, mirror=mirror) as root:
+        results = hooks.run_all(work, root, tools)
+        with timed("discover", tools):
+            tree, made = generated.take(root, tools)
+            repository = generated.checkout_repository(root, tools)
+            facts = discover_checkout(work, repository, tree=tree, mirror=mirror)
+    return replace(facts, hooks=results, generated=made)
 
 
 def _stored(act: Callable[[], T]) -> T:
@@ -147,7 +189,10 @@ def _defect(redactor: Redactor) -> Failure:
 
 
 def _redacted(report: Report, redactor: Redactor) -> Report:
-    """Take known secrets out of everything that people read; what discovery found is the code itself."""
+    """Take known secrets out of everything that people read; what discovery found is the code itself.
+
+    What hooks said is clean already.
+    """
     failure = None if report.failure is None else _cleaned(report.failure, redactor)
     if report.facts is None or isinstance(report.facts, DiscoverFacts):
         return replace(report, failure=failure)
@@ -165,7 +210,7 @@ def _without_secrets(data: Any, redactor: Redactor) -> Any:
         return [_without_secrets(one, redactor) for one in data]
     if isinstance(data, dict):
         # These are compared or looked up; an accidental match must not change them.
-        exact = {"kind", "action", "severity", "artifact", "digest", "terraform_version", "distribution"}
+        exact = {"kind", "action", "severity", "artifact", "digest", "text_digest", "terraform_version", "distribution"}
         return {key: one if key in exact else _without_secrets(one, redactor) for key, one in data.items()}
     return data
 

@@ -39,6 +39,7 @@ class WorkerSettings:
     terraform_version: str | None = None
     terraform_distribution: Literal["terraform", "opentofu"] = "terraform"
     terraform_download_url: str | None = None
+    terraform_signing_keys: Path | None = None
     heartbeat: timedelta = timedelta(seconds=5)
     stop_grace: timedelta = timedelta(seconds=60)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -178,6 +179,7 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "TERRAFORM_VERSION": ("terraform_version", _version),
     "TERRAFORM_DISTRIBUTION": ("terraform_distribution", _distribution),
     "TERRAFORM_DOWNLOAD_URL": ("terraform_download_url", _address),
+    "TERRAFORM_SIGNING_KEYS": ("terraform_signing_keys", _folder),
     "HEARTBEAT_SECONDS": ("heartbeat", _interval),
     "STOP_GRACE_SECONDS": ("stop_grace", _seconds),
 }

@@ -193,6 +193,9 @@ class Settings(BaseModel):
     terraform_download_url: BaseUrl | None = Field(
         None, description="Mirror to download binaries from (releases layout). Default: no downloads."
     )
+    terraform_signing_keys: Path | None = Field(
+        None, description="Public OpenPGP keys (a file, or a folder of them) whose signature a download must bear."
+    )
 
     heartbeat_seconds: float = Field(5.0, gt=0, le=300, description="How often a worker says that a job is alive.")
     lost_after_seconds: float = Field(

@@ -48,6 +48,8 @@ def words_of(node: ast.AST) -> Iterator[str]:
             yield name
         case ast.ImportFrom(module=str(name)):
             yield name
+        case _:
+            return
 
 
 def test_nobody_outside_of_forges_and_webhooks_knows_a_forge() -> None:

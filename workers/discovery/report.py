@@ -20,15 +20,22 @@ _PARSING_SECONDS = 30.0  # then the rest is searched instead of parsed; about 50
 
 def discover(work: Discover, mirror: Mirror) -> DiscoverFacts:
     """Read from the mirror what a commit contains and what it changed."""
-    return mirror.with_commits(work.checkout, lambda repository: _facts(work, repository))
+    return mirror.with_commits(work.checkout, lambda repository: _facts(work, repository, cache=repository))
 
 
-def _facts(work: Discover, repository: Repository) -> DiscoverFacts:
+def discover_checkout(work: Discover, repository: Repository, *, tree: str, mirror: Mirror) -> DiscoverFacts:
+    """Read from a checkout what it contains after hooks have worked in it, and what the commit changed."""
+    return _facts(work, repository, cache=mirror.repository, tree=tree)
+
+
+def _facts(work: Discover, repository: Repository, *, cache: Repository, tree: str | None = None) -> DiscoverFacts:
     checkout = work.checkout
     base = repository.merge_base(checkout.base_sha, checkout.head_sha) or checkout.base_sha
     changed = repository.changed_files(base, checkout.head_sha)
-    layout = _layout(repository, checkout.head_sha)
-    survey = _Survey(repository, layout, set(changed))
+    if tree is not None and work.include_untracked:
+        changed = sorted({*changed, *repository.changed_files("HEAD^{tree}", tree)})
+    layout = _layout(repository, tree or checkout.head_sha)
+    survey = _Survey(repository, layout, set(changed), _cache_file(cache))
     config_files = survey.config_files(work.config_files)
     modules = module_files(layout.files)
     calls = survey.calls(modules)
@@ -44,8 +51,8 @@ def _facts(work: Discover, repository: Repository) -> DiscoverFacts:
     )
 
 
-def _layout(repository: Repository, commit: str) -> Layout:
-    files = {entry.path: entry for entry in repository.files(commit)}
+def _layout(repository: Repository, content: str) -> Layout:
+    files = {entry.path: entry for entry in repository.files(content)}
     links = [entry for entry in files.values() if entry.is_link and entry.size <= _LONGEST_LINK]
     targets = dict(repository.contents(links))
     return Layout(files, {entry.path: targets[entry.sha].decode("utf-8", "replace") for entry in links})
@@ -58,6 +65,7 @@ class _Survey:
     repository: Repository
     layout: Layout
     changed: Collection[str]
+    cache_file: Path
     problems: list[Diagnostic] = field(default_factory=list)
 
     def config_files(self, names: Iterable[str]) -> dict[str, str]:
@@ -116,7 +124,7 @@ class _Survey:
         return entry
 
     def _readings(self, files: Mapping[str, Entry]) -> dict[str, Reading]:
-        cache = Readings(_cache_file(self.repository))
+        cache = Readings(self.cache_file)
         keys = {path: f"{entry.sha}{'.json' if hcl.is_json(path) else ''}" for path, entry in files.items()}
         found: dict[str, Reading] = {}
         unknown: dict[str, list[str]] = {}

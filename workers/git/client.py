@@ -1,5 +1,6 @@
 """Questions to git, one method each: argument lists only, and nothing of the worker's own configuration."""
 
+import contextlib
 import os
 import re
 import threading
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from workers import process
 from workers.errors import JobCancelled, JobFailed
-from workers.git.credentials import Remote
+from workers.git.credentials import Remote, Settings
 from workers.git.trouble import GitFailed, Trouble, trouble_in
 from workers.protocol.results import FailureKind
 
@@ -33,6 +34,7 @@ _SETTINGS = (
     ("http.lowSpeedLimit", "1000"),  # a transfer slower than this for a minute is dead
     ("http.lowSpeedTime", "60"),
 )
+_NO_NETWORK = (("protocol.allow", "never"),)
 # A fixed name and date make a merge of the same two commits the same commit, on every worker.
 _IDENTITY = {
     f"GIT_{role}_{part}": value
@@ -61,16 +63,18 @@ class Entry:
 class Repository:
     """A repository on this disk, and how this worker talks to git about it.
 
-    The Git directory is always named: git never searches upwards and finds somebody else's.
+    The Git directory is always named: git never searches upwards and finds somebody else's. With `index`, that
+    file is used instead of the repository's own.
     """
 
     git_dir: Path
     work_tree: Path | None = None
+    index: Path | None = None
     environment: Mapping[str, str] = field(repr=False)
     cancel: threading.Event | None = None
     timeout: timedelta = timedelta(minutes=30)
 
-    def git(self, *words: str, remote: Remote | None = None, stdin: str = "") -> bytes:
+    def git(self, *words: str, remote: Remote | None = None, stdin: str | bytes = "") -> bytes:
         """Run one command and return what it printed.
 
         Raises:
@@ -78,17 +82,18 @@ class Repository:
             JobCancelled: somebody asked for the job to stop.
         """
         command = next(word for word in words if not word.startswith("-"))
-        done = process.run(
-            ["git", *words],
-            cwd=self.work_tree or self.git_dir.parent,
-            env=self._environment(remote),
-            stdin=os.fsencode(stdin),
-            timeout=self.timeout,
-            cancel=self.cancel,
-            grace=timedelta(seconds=5),
-            capture_stdout=True,
-            leashed=command not in _READERS,
-        )
+        with remote.settings() if remote else contextlib.nullcontext(_NO_NETWORK) as settings:
+            done = process.run(
+                ["git", *words],
+                cwd=self.work_tree or self.git_dir.parent,
+                env=self._environment(settings),
+                stdin=os.fsencode(stdin),
+                timeout=self.timeout,
+                cancel=self.cancel,
+                grace=timedelta(seconds=5),
+                capture_stdout=True,
+                leashed=command not in _READERS,
+            )
         if done.cancelled:
             raise JobCancelled(f"cancelled during git {command}")
         if done.timed_out:
@@ -161,6 +166,25 @@ class Repository:
         self.git("checkout", "--quiet", "--force", "--detach", commit, "--")
         self.clean()
 
+    def tree(self, *, without: Sequence[str] = ()) -> str:
+        """Name what is in the work tree now, ignored files as well, but for these directories of any place."""
+        self.git("add", "--all", "--force", "--", ".", *(f":(exclude,glob)**/{name}/**" for name in without))
+        return self.git("write-tree").decode().strip()
+
+    def patch(self, before: str, after: str) -> bytes:
+        """Write down the difference of two trees, whatever kind of files they hold."""
+        return self.git("diff-tree", "-r", "-p", "--binary", "--full-index", "--no-renames", before, after)
+
+    def apply(self, patch: bytes) -> None:
+        """Make the work tree differ from its commit as a patch says; paths that lead out of it are refused."""
+        self.git("apply", "--whitespace=nowarn", "-", stdin=patch)
+
+    def resolve(self, remote: Remote, ref: str) -> str | None:
+        """Ask a server which commit a full ref names; of an annotated tag, the commit that it stands for."""
+        listing = self.git("ls-remote", "--", remote.url, ref, f"{ref}^{{}}", remote=remote).decode("utf-8", "replace")
+        found = {name: sha for sha, _, name in (line.partition("\t") for line in listing.splitlines())}
+        return found.get(f"{ref}^{{}}") or found.get(ref)
+
     def clean(self) -> None:
         """Remove every file that is not of the commit, ignored ones and nested repositories as well."""
         self.git("clean", "--quiet", "-ffdx")
@@ -183,13 +207,15 @@ class Repository:
         """Say whether what is checked out includes this commit."""
         return self.merge_base(commit, "HEAD") == commit
 
-    def _environment(self, remote: Remote | None) -> dict[str, str]:
-        settings = (*_SETTINGS, *(remote.settings if remote else (("protocol.allow", "never"),)))
+    def _environment(self, own: Settings) -> dict[str, str]:
+        settings = (*_SETTINGS, *own)
         base = {
             name: value
             for name, value in self.environment.items()
             if (not name.startswith("GIT_") or name in _FROM_THE_OPERATOR) and name != "SSH_ASKPASS"
         }
+        if "http.sslCAInfo" in dict(own):
+            base.pop("GIT_SSL_CAINFO", None)  # it would win over the setting
         ours = {
             "GIT_DIR": os.fspath(self.git_dir),
             "GIT_CONFIG_NOSYSTEM": "1",
@@ -204,6 +230,8 @@ class Repository:
             **{f"GIT_CONFIG_VALUE_{number}": value for number, (_, value) in enumerate(settings)},
             **_IDENTITY,
         }
+        if self.index is not None:
+            ours["GIT_INDEX_FILE"] = os.fspath(self.index)
         if self.work_tree is not None:
             ours["GIT_WORK_TREE"] = os.fspath(self.work_tree)
         return process.clean_environment(base, ours)

@@ -1,7 +1,10 @@
 """How one git command proves who it is, and to which address."""
 
 import base64
+import contextlib
 import re
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import unquote, urlsplit
@@ -25,6 +28,7 @@ class Remote:
     url: str
     username: str = ""
     password: str = field(default="", repr=False)
+    ca_certificate: str = field(default="", repr=False)
 
     @classmethod
     def of(cls, checkout: Checkout) -> Self:
@@ -38,23 +42,31 @@ class Remote:
             url=parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(),
             username=checkout.username or unquote(parts.username or "") or _ANY_USER,
             password=checkout.password or unquote(parts.password or ""),
+            ca_certificate=checkout.ca_certificate,
         )
 
-    @property
-    def settings(self) -> Settings:
-        """Git settings for a single command: the login, and the protocols that may be spoken.
+    @contextlib.contextmanager
+    def settings(self) -> Iterator[Settings]:
+        """Have Git settings for a single command: the login, whom to trust, and the protocols that may be spoken.
 
         They travel in that command's environment, so a process list does not show them. The header is
-        bound to the host, so another host that the server redirects to does not get it.
+        bound to the host, so another host that the server redirects to does not get it. The certificate lies
+        in a file of this user's, as long as the command runs.
         """
         allowed = ["https", "http", "ssh", *(["file"] if self.url.startswith("file://") else [])]
-        protocols = (("protocol.allow", "never"), *((f"protocol.{name}.allow", "always") for name in allowed))
-        if not self.password:
-            return protocols
-        parts = urlsplit(self.url)
-        login = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
-        header = f"http.{parts.scheme}://{parts.netloc}/.extraHeader"
-        return (*protocols, (header, f"Authorization: Basic {login}"))
+        settings = [("protocol.allow", "never"), *((f"protocol.{name}.allow", "always") for name in allowed)]
+        if self.password:
+            parts = urlsplit(self.url)
+            login = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+            header = f"http.{parts.scheme}://{parts.netloc}/.extraHeader"
+            settings.append((header, f"Authorization: Basic {login}"))
+        if not self.ca_certificate:
+            yield tuple(settings)
+            return
+        with tempfile.NamedTemporaryFile(prefix="thera-ca-", suffix=".pem") as file:  # 0600, and gone afterwards
+            file.write(self.ca_certificate.encode())
+            file.flush()
+            yield (*settings, ("http.sslCAInfo", file.name))
 
     def scrub(self, text: str) -> str:
         """Remove the credentials from what git said."""

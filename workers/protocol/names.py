@@ -6,7 +6,7 @@ RUN_JOB: Final = "thera.run_job"
 JOB_TOKEN_HEADER: Final = "X-Thera-Job-Token"  # noqa: S105  (a header's name, not a token)
 ATTEMPT_HEADER: Final = "X-Thera-Attempt"
 WORKER_HEADER: Final = "X-Thera-Worker"
-PROTOCOL_VERSION: Final = 1
+PROTOCOL_VERSION: Final = 2
 DEFAULT_POOL: Final = "default"
 
 

@@ -27,6 +27,8 @@ class FailureKind(StrEnum):
     STALE = "stale"  # the plan no longer fits
     TIMEOUT = "timeout"
     STEP = "step"  # a custom step failed
+    POLICY = "policy"  # policies could not be asked; that they said no is a fact, not a failure
+    HOOK = "hook"  # a workflow hook failed
     INTERNAL = "internal"  # our own defect
 
 
@@ -156,12 +158,26 @@ class ChangeSummary:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HookResult:
+    """How one hook went. `status` is what it wrote to $OUTPUT_STATUS_FILE; `seconds` are wall time."""
+
+    label: str
+    passed: bool
+    status: str = ""
+    text: str = ""
+    returncode: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class DiscoverFacts:
     """What a commit contains.
 
     `changed_files` compares the head with its merge base; a rename gives both names. `module_dirs` are
     all directories with Terraform or OpenTofu files. `module_calls` maps a directory to the local
-    directories it calls as modules. `problems` are files that do not parse, wherever they lie.
+    directories it calls as modules. `problems` are files that do not parse, wherever they lie. `hooks` says how
+    the pre-workflow hooks went; after one that failed none is run, and the facts are those of what is there.
+    `generated` is what the hooks made (see `jobs.ProjectWork`); None when they made nothing.
     """
 
     head_sha: str
@@ -172,12 +188,18 @@ class DiscoverFacts:
     module_calls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     var_files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     problems: tuple[Diagnostic, ...] = ()
+    hooks: tuple[HookResult, ...] = ()
+    generated: ArtifactRef | None = None
     kind: Literal["discover"] = "discover"
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlanFacts:
-    """A saved plan. `digest` is over the plan's meaning (its JSON without timestamps)."""
+    """A saved plan. `digest` is over the plan's meaning (its JSON without timestamps).
+
+    `remote` is a plan that Terraform Cloud or Enterprise made and keeps: only its text is here, the digest is
+    over that text, and policies cannot be asked about it. `run_url` is where it can be seen there.
+    """
 
     changes: ChangeSummary
     digest: str
@@ -186,18 +208,99 @@ class PlanFacts:
     distribution: str = "terraform"
     text: str = ""
     warnings: tuple[Diagnostic, ...] = ()
+    remote: bool = False
+    run_url: str = ""
     kind: Literal["plan"] = "plan"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApplyFacts:
-    """What an apply did. `outputs` holds non-sensitive root outputs as JSON text."""
+    """What an apply did. `outputs` holds non-sensitive root outputs as JSON text.
+
+    A failed apply reports them too, beside its failure: `completed` names what was done before it failed.
+    """
 
     text: str = ""
     summary: str = ""
     outputs: Mapping[str, str] = field(default_factory=dict)
     completed: tuple[str, ...] = ()
+    run_url: str = ""
     kind: Literal["apply"] = "apply"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyMessage:
+    """What one rule said. `rule` is its full name (`main.deny`), where the engine tells."""
+
+    severity: Literal["failure", "warning"]
+    message: str
+    rule: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicySetResult:
+    """What one policy set says of a plan.
+
+    `text` is for people, as conftest prints it; `text_digest` (SHA-256) is over all of it when `truncated`
+    says that the text itself is not whole. `error` is why the set could not be judged: it did not pass
+    then, whatever the counts say. `revision` names the commit of a Git source.
+    """
+
+    name: str
+    passed: bool
+    failures: int = 0
+    warnings: int = 0
+    text: str = ""
+    text_digest: str = ""
+    truncated: bool = False
+    messages: tuple[PolicyMessage, ...] = ()
+    error: str = ""
+    revision: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyFacts:
+    """What every policy set says of a plan.
+
+    `before` and `after` are what `run` steps around the check printed. `skipped` is why nothing was asked
+    (a remote plan); then there are no sets.
+    """
+
+    sets: tuple[PolicySetResult, ...] = ()
+    engine: str = ""
+    before: str = ""
+    after: str = ""
+    skipped: str = ""
+    kind: Literal["policy"] = "policy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportFacts:
+    """A resource that is in the state now. The plan that was made before it no longer fits."""
+
+    address: str
+    id: str
+    text: str = ""
+    terraform_version: str = ""
+    kind: Literal["import"] = "import"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateRmFacts:
+    """What is no longer in the state, as asked for. The plan that was made before it no longer fits."""
+
+    addresses: tuple[str, ...]
+    text: str = ""
+    terraform_version: str = ""
+    kind: Literal["state_rm"] = "state_rm"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HookFacts:
+    """How hooks went, in their order. After one that failed none is run."""
+
+    hooks: tuple[HookResult, ...] = ()
+    kind: Literal["hooks"] = "hooks"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,12 +312,15 @@ class VersionFacts:
     kind: Literal["version"] = "version"
 
 
-Facts = DiscoverFacts | PlanFacts | ApplyFacts | VersionFacts
+Facts = DiscoverFacts | PlanFacts | PolicyFacts | ApplyFacts | ImportFacts | StateRmFacts | HookFacts | VersionFacts
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """The last word of one attempt at a job. `seconds` are wall time per step, in order."""
+    """The last word of one attempt at a job. `seconds` are wall time per step, in order.
+
+    A failed attempt may report facts as well: what was done before it failed.
+    """
 
     job_id: str
     attempt: int

@@ -1,5 +1,6 @@
 """What a step may know and do."""
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -10,8 +11,8 @@ from pathlib import Path
 from workers import process
 from workers.errors import JobCancelled, JobFailed
 from workers.process import Completed
-from workers.protocol.jobs import ArtifactRef, ProjectKey, Step
-from workers.protocol.results import FailureKind
+from workers.protocol.jobs import ArtifactRef, ProjectKey, ProjectWork, Step
+from workers.protocol.results import FailureKind, PolicySetResult
 from workers.redact import Redactor, strip_ansi
 from workers.settings import WorkerSettings
 from workers.terraform.binary import Binary
@@ -19,6 +20,9 @@ from workers.terraform.diagnostics import diagnostics
 
 _SHOWN = 60_000
 _GRACE = timedelta(seconds=30)
+_VERSION = frozenset(["-v", "-version", "--version"])
+_HELP = frozenset(["-h", "-help", "--help"])
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,23 +45,46 @@ class Tools:
 
 @dataclass(frozen=True, kw_only=True)
 class StepContext:
-    """One project's surroundings. `environment` grows by `env` steps; `remaining` says how much time is left.
+    """One project's surroundings. `environment` grows by `env` steps, `verdicts` and `engines` by `policy_check`.
 
-    `own_lock_file` says whether the folder's lock file belongs to it: committed, or saved with the plan.
+    `folder` is the project's, in the checkout `root`. `own_lock_file` says whether the folder's lock file belongs
+    to it: committed, or saved with the plan. `scratch` is a folder for whatever has to lie on the disk meanwhile.
     """
 
+    work: ProjectWork
+    root: Path
     folder: Path
-    project: ProjectKey
+    scratch: Path
     binary: Binary
-    plan_file: Path
-    cache: Path
+    settings: WorkerSettings
     own_lock_file: bool
-    extra_args: tuple[str, ...]
     sink: Callable[[str], None]
     cancel: threading.Event
     remaining: Callable[[], timedelta]
     redactor: Redactor
     environment: dict[str, str] = field(repr=False)
+    verdicts: list[PolicySetResult] = field(default_factory=list)
+    engines: list[str] = field(default_factory=list)
+
+    @property
+    def project(self) -> ProjectKey:
+        """Name the project."""
+        return self.work.project
+
+    @property
+    def extra_args(self) -> tuple[str, ...]:
+        """Give the arguments of the comment."""
+        return self.work.extra_args
+
+    @property
+    def plan_file(self) -> Path:
+        """Say where the saved plan lies."""
+        return self.scratch / "plan.tfplan"
+
+    @property
+    def show_file(self) -> Path:
+        """Say where the plan's JSON lies, once the step `show` has written it."""
+        return self.scratch / "plan.json"
 
     @property
     def data_dir(self) -> Path:
@@ -73,8 +100,12 @@ class StepContext:
         grace: timedelta = _GRACE,
         capture_stdout: bool = False,
         quiet: bool = False,
+        sink: Callable[[str], None] | None = None,
+        stdin: int | None = None,
     ) -> Completed:
         """Run a command in the project's folder; give how it ended, unless it was stopped.
+
+        `sink` hears its lines instead of the log. `stdin` is a pipe that answers it.
 
         Raises:
             JobCancelled: somebody asked for the job to stop.
@@ -85,10 +116,11 @@ class StepContext:
                 argv,
                 cwd=self.folder,
                 env=self.environment,
-                sink=None if quiet else self.sink,
+                sink=None if quiet else sink or self.sink,
                 timeout=self.remaining(),
                 cancel=self.cancel,
                 grace=grace,
+                stdin=stdin,
                 capture_stdout=capture_stdout,
             )
         except FileNotFoundError as error:
@@ -115,6 +147,7 @@ class StepContext:
             JobFailed: it ended with an error.
         """
         what = f"{self.binary.path.name} {arguments[0]}"
+        _insist_on_a_deed(arguments, what)
         if not quiet:
             self.sink(f"\x1b[1m$ {what} {' '.join(arguments[1:])}\x1b[0m")
         argv = [str(self.binary.path), *arguments]
@@ -130,6 +163,13 @@ class StepContext:
             raise self.failed(f"{what} failed", self.tail(done), FailureKind.TERRAFORM)
         return done
 
+    def expanded(self, step: Step) -> tuple[str, ...]:
+        """Give a step's configured arguments, `$NAME` and `${NAME}` filled in as Atlantis does; unset is empty."""
+        return tuple(_VARIABLE.sub(self._value, word) for word in step.extra_args)
+
+    def _value(self, found: re.Match[str]) -> str:
+        return self.environment.get(found.group(1) or found.group(2), "")
+
     def failed(self, otherwise: str, text: str, kind: FailureKind) -> JobFailed:
         """Make a failure of a command's own words."""
         found = diagnostics(text)
@@ -140,6 +180,17 @@ class StepContext:
         """Give a command's output for people: no colours, no secrets, not endless."""
         text = self.redactor.redact(strip_ansi(done.output)).strip()
         return text if len(text) <= _SHOWN else f"…\n{text[-_SHOWN:]}"
+
+
+def _insist_on_a_deed(arguments: list[str], what: str) -> None:
+    """Refuse arguments that make Terraform talk about itself: it would do nothing, and call that a success.
+
+    It looks for `-version` among all words, also behind `--`.
+    """
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    idle = next((one for one in arguments if one in _VERSION), next((one for one in options if one in _HELP), None))
+    if idle is not None:
+        raise JobFailed(FailureKind.STEP, f"With `{idle}`, `{what}` would print something about itself and do nothing")
 
 
 Run = Callable[[StepContext, Step], str]

@@ -15,9 +15,9 @@ def run(context: StepContext, step: Step) -> str:
     lock_file = context.folder / LOCK_FILE
     if not context.own_lock_file:
         lock_file.unlink(missing_ok=True)  # an earlier init left it
-    arguments = init_arguments(step.extra_args, upgrade=not lock_file.is_file())
+    arguments = init_arguments(context.expanded(step), upgrade=not lock_file.is_file())
     view = Path(context.environment["TF_PLUGIN_CACHE_DIR"])
-    with cache_for_init(context.cache, view, context.folder, cancel=context.cancel) as cache:
+    with cache_for_init(context.settings.cache_dir / "plugins", view, context.folder, cancel=context.cancel) as cache:
         environment = {**context.environment, "TF_PLUGIN_CACHE_DIR": str(cache)}
         replace(context, environment=environment).terraform(arguments)
     return ""

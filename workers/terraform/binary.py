@@ -20,6 +20,7 @@ from filelock import FileLock
 from workers import process
 from workers.errors import JobFailed
 from workers.protocol.results import FailureKind
+from workers.terraform.signature import insist_on_signature
 
 Distribution = Literal["terraform", "opentofu"]
 COMMANDS: Mapping[Distribution, str] = {"terraform": "terraform", "opentofu": "tofu"}
@@ -38,13 +39,41 @@ class Binary:
     version: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Mirror:
+    """Where releases may be downloaded from, and whose signature makes one.
+
+    A release lies at `<url>/<command>/<version>`, as at releases.hashicorp.com, unless the address says
+    otherwise with `{command}` and `{version}` (`https://host/opentofu/v{version}`).
+    """
+
+    url: str
+    keys: Path | None = None
+
+    def release(self, command: str, version: str) -> str:
+        """Give the address of a release's files."""
+        if "{version}" in self.url:
+            return self.url.replace("{command}", command).replace("{version}", version).rstrip("/")
+        return f"{self.url.rstrip('/')}/{command}/{version}"
+
+    def versions(self, command: str) -> frozenset[str]:
+        """List what there is, if the mirror has HashiCorp's `index.json`; nothing otherwise."""
+        if "{version}" in self.url:
+            return frozenset()
+        try:
+            found = json.loads(_get(f"{self.url.rstrip('/')}/{command}/index.json"))["versions"]
+            return frozenset(one for one in found if _VERSION.fullmatch(one))
+        except (JobFailed, ValueError, KeyError, TypeError):
+            return frozenset()
+
+
 def find(
     distribution: Distribution,
     version: str | None,
     *,
     environment: Mapping[str, str],
     data_dir: Path,
-    download_url: str | None,
+    mirror: Mirror | None,
 ) -> Binary:
     """Find a binary; without a version, the one on the PATH will do.
 
@@ -68,9 +97,9 @@ def find(
         return Binary(Path(plain), distribution, version)
     if managed.exists():
         return Binary(managed, distribution, version)
-    if download_url is None:
+    if mirror is None:
         raise _missing(command, version, managed)
-    _download(command, version, managed, url=download_url)
+    _download(command, version, managed, mirror)
     return Binary(managed, distribution, version)
 
 
@@ -80,6 +109,12 @@ def installed(distribution: Distribution, *, environment: Mapping[str, str], dat
     folders = [data_dir / "bin", *(Path(place) for place in environment.get("PATH", "").split(":") if place)]
     names = (file.name.removeprefix(command) for folder in folders for file in _files(folder, f"{command}[0-9]*"))
     return frozenset(name for name in names if _VERSION.fullmatch(name))
+
+
+def on_path(distribution: Distribution, *, environment: Mapping[str, str]) -> str | None:
+    """Say which version the plain command on the PATH is; None if there is none."""
+    found = shutil.which(COMMANDS[distribution], path=environment.get("PATH", ""))
+    return None if found is None else _version_of(Path(found), environment)
 
 
 def _files(folder: Path, pattern: str) -> Iterator[Path]:
@@ -122,7 +157,7 @@ def _asked(path: Path, _changed: int, home: str) -> str:
         ) from error
 
 
-def _download(command: str, version: str, target: Path, *, url: str) -> None:
+def _download(command: str, version: str, target: Path, mirror: Mirror) -> None:
     """Fetch a release, check it, and put it in place at once; of several jobs that want it, one does."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(target.with_name(f".{target.name}.lock")):
@@ -130,8 +165,12 @@ def _download(command: str, version: str, target: Path, *, url: str) -> None:
             return
         machine = _ARCHITECTURES.get(platform.machine().lower(), platform.machine().lower())
         archive = f"{command}_{version}_{platform.system().lower()}_{machine}.zip"
-        base = f"{url.rstrip('/')}/{command}/{version}"
-        sums = _get(f"{base}/{command}_{version}_SHA256SUMS")
+        base = mirror.release(command, version)
+        sums_url = f"{base}/{command}_{version}_SHA256SUMS"
+        if mirror.keys is None:
+            raise _without_keys(command, version)
+        sums = _get(sums_url)
+        insist_on_signature(sums, _signature(command, sums_url), keys=mirror.keys, what=sums_url)
         content = _get(f"{base}/{archive}")
         _insist_on_checksum(archive, content, sums)
         fresh = target.with_name(f".{target.name}.new")
@@ -140,8 +179,29 @@ def _download(command: str, version: str, target: Path, *, url: str) -> None:
         fresh.replace(target)
 
 
+def _signature(command: str, sums_url: str) -> bytes:
+    """Fetch who signed the sums. OpenTofu's `.sig` is of another kind; its OpenPGP signature is `.gpgsig`."""
+    suffixes = ("gpgsig", "sig") if command == "tofu" else ("sig",)
+    for suffix in suffixes[:-1]:
+        try:
+            return _get(f"{sums_url}.{suffix}")
+        except JobFailed:  # a mirror whose operator signs may have the other name
+            continue
+    return _get(f"{sums_url}.{suffixes[-1]}")
+
+
+def _without_keys(command: str, version: str) -> JobFailed:
+    return JobFailed(
+        FailureKind.BINARY,
+        f"{command} {version} is not downloaded: this worker does not know whose signature to trust",
+        "Set THERA_TERRAFORM_SIGNING_KEYS to a file with the public keys of those who sign the releases on the "
+        "mirror: HashiCorp's (https://www.hashicorp.com/.well-known/pgp-key.txt), OpenTofu's "
+        "(https://get.opentofu.org/opentofu.asc), or your own.",
+    )
+
+
 def _insist_on_checksum(archive: str, content: bytes, sums: bytes) -> None:
-    """Check an archive against its release's sums. Who signed the sums is to be checked here as well."""
+    """Check an archive against its release's sums."""
     lines = (line.split() for line in sums.decode("utf-8", "replace").splitlines())
     expected = next((words[0] for words in lines if words[1:] == [archive]), None)
     if expected is None or hashlib.sha256(content).hexdigest() != expected.lower():

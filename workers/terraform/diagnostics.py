@@ -14,26 +14,35 @@ _MOST = 50
 
 
 def diagnostics(output: str) -> tuple[Diagnostic, ...]:
-    """Read the boxes that Terraform draws around errors and warnings; errors come first."""
+    """Read what Terraform says of errors and warnings: errors come first, and of these the ones with a place.
+
+    One without a place is often only an introduction ("Terraform encountered problems during initialisation").
+    """
     found = [_diagnostic(block) for block in _blocks(strip_ansi(output).splitlines())]
     kept = [one for one in found if one is not None]
-    kept.sort(key=lambda one: one.severity != "error")
+    kept.sort(key=lambda one: (one.severity != "error", one.file is None))
     return tuple(dict.fromkeys(kept))[:_MOST]
 
 
 def _blocks(lines: list[str]) -> Iterator[list[str]]:
-    block: list[str] | None = None
+    """Cut output into its complaints: in boxes, or one after the other where colours are off."""
+    block: list[str] = []
+    boxed = False
     for line in lines:
         if line.startswith("╷"):
-            block = []
-        elif line.startswith("╵") and block is not None:
             yield block
-            block = None
-        elif block is not None:
+            block, boxed = [], True
+        elif line.startswith("╵"):
+            yield block
+            block, boxed = [], False
+        elif boxed:
             block.append(line.removeprefix("│").removeprefix(" "))
-        elif line.startswith("Error: "):  # without a box when the output is no terminal's
-            block = None
-            yield [line]
+        elif _HEAD.match(line):
+            yield block
+            block = [line]
+        elif block:
+            block.append(line)
+    yield block
 
 
 def _diagnostic(block: list[str]) -> Diagnostic | None:

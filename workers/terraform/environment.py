@@ -1,6 +1,6 @@
 """The environment that Terraform and custom steps run in."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from workers.process import clean_environment
@@ -10,13 +10,18 @@ _NOT_INHERITED = ("TF_DATA_DIR", "TF_WORKSPACE")
 
 
 def command_environment(
-    inherited: Mapping[str, str], facts: Mapping[str, str], *, plugin_cache: Path, commands: Path, config_dir: Path
+    inherited: Mapping[str, str],
+    facts: Mapping[str, str],
+    *,
+    plugin_cache: Path,
+    commands: Iterable[Path],
+    config_dir: Path,
 ) -> dict[str, str]:
     """Build the environment of a project's commands.
 
     What the worker was given for itself stays behind (`THERA_*`); cloud credentials that the operator put
-    into the worker's environment are handed on, since they are what Terraform runs with. `commands` is a
-    folder that goes to the end of the PATH.
+    into the worker's environment are handed on, since they are what Terraform runs with. `commands` are
+    folders that go to the end of the PATH.
     """
     own = {
         "TF_IN_AUTOMATION": "1",
@@ -25,7 +30,7 @@ def command_environment(
         "TF_PLUGIN_CACHE_DIR": str(plugin_cache),
         # A provider that the lock file does not know yet is taken from the cache instead of downloaded again.
         "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1",
-        "PATH": ":".join(filter(None, (inherited.get("PATH"), str(commands)))),
+        "PATH": ":".join(filter(None, (inherited.get("PATH"), *map(str, commands)))),
         **facts,
     }
     base = {name: value for name, value in inherited.items() if name not in _NOT_INHERITED}

@@ -40,6 +40,7 @@ class Bench:
     stopping: threading.Event = field(default_factory=threading.Event)
     worker: str = "one"
     numbers: int = 0
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.origin = Origin.at(self.folder / "origin")
@@ -47,13 +48,14 @@ class Bench:
 
     @property
     def settings(self) -> WorkerSettings:
-        return WorkerSettings(
+        usual = WorkerSettings(
             data_dir=self.folder / "data",
             checkout_dir=self.folder / f"checkouts-{self.worker}",
             name=self.worker,
             heartbeat=timedelta(seconds=0.1),
             environment={**os.environ, **self.environment},
         )
+        return replace(usual, **self.changes)
 
     def pull(self, files: Mapping[str, str], number: int = 7) -> Checkout:
         return self.origin.pull(number, {name: dedent(text) for name, text in files.items()})

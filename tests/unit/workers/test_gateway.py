@@ -79,7 +79,7 @@ def test_a_claim_gives_an_assignment_or_nothing(gateway: HttpGateway, server: Se
 
     assert gateway.claim(TICKET, INFO) == ASSIGNMENT
     assert gateway.claim(TICKET, INFO) is None
-    assert json.loads(server.seen[0][3]) == {"name": "w", "pool": "default", "version": "1"}
+    assert json.loads(server.seen[0][3]) == {"name": "w", "pool": "default", "version": "1", "protocol": 1}
 
 
 def test_logs_artifacts_and_reports_travel_as_agreed(gateway: HttpGateway, server: Server) -> None:

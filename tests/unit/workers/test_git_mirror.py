@@ -149,8 +149,9 @@ def test_only_a_few_protocols_are_spoken(origin: Origin, pull: Checkout, tmp_pat
 def test_a_file_address_behind_another_protocol_is_not_reached(pull: Checkout) -> None:
     remote = Remote.of(replace(pull, clone_url="https://github.example/acme/infra"))
 
-    assert ("protocol.allow", "never") in remote.settings
-    assert "protocol.file.allow" not in dict(remote.settings)
+    with remote.settings() as settings:
+        assert ("protocol.allow", "never") in settings
+        assert "protocol.file.allow" not in dict(settings)
 
 
 @pytest.mark.parametrize(

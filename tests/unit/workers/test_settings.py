@@ -37,6 +37,8 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
             "THERA_WORKER_CONCURRENCY": "7",
             "THERA_TERRAFORM_VERSION": "v1.5.7",
             "THERA_TERRAFORM_DISTRIBUTION": "opentofu",
+            "THERA_TERRAFORM_DOWNLOAD_URL": "https://mirror.example.com/v{version}/",
+            "THERA_TERRAFORM_SIGNING_KEYS": str(tmp_path / "keys.asc"),
             "THERA_HEARTBEAT_SECONDS": "0.5",
             "THERA_STOP_GRACE_SECONDS": "0",
         }
@@ -44,6 +46,8 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
 
     assert (settings.name, settings.pool, settings.concurrency) == ("ann", "prod", 7)
     assert (settings.terraform_version, settings.terraform_distribution) == ("1.5.7", "opentofu")
+    assert settings.terraform_download_url == "https://mirror.example.com/v{version}"
+    assert settings.terraform_signing_keys == tmp_path / "keys.asc"
     assert settings.checkouts == tmp_path / "c"
     assert (settings.heartbeat, settings.stop_grace) == (timedelta(seconds=0.5), timedelta(0))
 

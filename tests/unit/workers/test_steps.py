@@ -13,6 +13,7 @@ from tests.unit.workers.test_execute_bench import INIT_AND_PLAN, ONE, Bench, pla
 from workers.protocol.codec import encode
 from workers.protocol.jobs import Assignment, Step, Version
 from workers.protocol.results import Failure, FailureKind
+from workers.steps.variables import DOCUMENTED
 
 pytestmark = [pytest.mark.terraform, pytest.mark.usefixtures("terraform_binary")]
 
@@ -48,6 +49,49 @@ def test_a_command_knows_its_project(bench: Bench) -> None:
 
 def test_the_chosen_terraform_has_a_name_with_its_version(bench: Bench) -> None:
     assert "Terraform v" in text_of(bench, run("terraform$ATLANTIS_TERRAFORM_VERSION version"))
+
+
+def test_every_documented_fact_has_both_names(bench: Bench) -> None:
+    given = {
+        name: f"<{name}>" for name in DOCUMENTED if name.startswith(("BASE", "HEAD", "PULL", "USER", "ATLANTIS_PR"))
+    }
+    command = "env -0 | tr '\\0' '\\n' | sort"
+
+    lines = text_of(bench, run(command), environment=given).splitlines()
+    found = dict(line.split("=", 1) for line in lines if "=" in line)
+
+    for name in set(DOCUMENTED) - {"COMMAND_NAME", "COMMAND_HAS_ERRORS", "OUTPUT_STATUS_FILE"}:  # those of hooks
+        assert found[f"THERA_{name.removeprefix('ATLANTIS_')}"] == found[name]
+    assert {name: found[name] for name in given} == given
+    assert found["THERA_DESTROY"] == found["DESTROY"] == "false"
+    assert found["PATH"].endswith(str(bench.settings.data_dir / "bin"))
+
+
+def test_a_setting_of_the_worker_is_no_fact(bench: Bench) -> None:
+    bench.environment = {
+        "THERA_WORKER_TOKEN": "w0rker-t0ken",
+        "THERA_SECRET_KEY": "k3y-k3y-k3y",
+        "ATLANTIS_TOKEN": "x-y-z-1",
+    }
+
+    text = text_of(bench, run("env | grep -E '^(THERA|ATLANTIS)_' | cut -d= -f1 | sort"))
+
+    assert "THERA_WORKSPACE" in text
+    for name in bench.environment:
+        assert name not in text
+
+
+def test_a_later_step_of_the_stage_sees_what_env_steps_set_above_all_facts(bench: Bench) -> None:
+    steps = (
+        Step(name="env", variable="WORKSPACE", value="mine"),
+        Step(name="env", variable="SUM", command="printf '%s\\n\\n' $WORKSPACE"),
+        Step(name="multienv", command="echo 'A=one,B=\"two, three\"'", output=("show",)),
+    )
+
+    text = text_of(bench, *steps, run("echo [$WORKSPACE] [$A] [$B]; printf '%s' \"$SUM\" | wc -l"))
+
+    assert "Set: A, B" in text
+    assert text.endswith("[mine] [one] [two, three]\n1")
 
 
 def test_a_shell_may_be_chosen(bench: Bench) -> None:

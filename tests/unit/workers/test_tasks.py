@@ -84,7 +84,7 @@ def test_a_ticket_becomes_a_report(settings: WorkerSettings, monkeypatch: pytest
     gateway = MemoryGateway()
     given = gateway.add(Assignment(job_id="job-1", attempt=1, run_id="r", work=Version()))
     worker = make_worker(settings, gateway)
-    monkeypatch.setattr("workers.execute.project.binary_of", _a_binary)
+    monkeypatch.setattr("workers.execute.binary_of", _a_binary)
     worker.start()
 
     send(make_worker_app(settings, lambda _: None), settings.pool, given)

@@ -1,25 +1,23 @@
 """Which Terraform runs, where it comes from, and what it is given."""
 
-import hashlib
-import io
 import os
 import platform
 import threading
-import zipfile
-from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from workers.errors import JobCancelled, JobFailed
 from workers.protocol.jobs import TerraformChoice
-from workers.protocol.results import FailureKind
 from workers.terraform import bundle
 from workers.terraform.binary import Binary, find
-from workers.terraform.cli import apply_arguments, init_arguments, plan_arguments
+from workers.terraform.cli import (
+    apply_arguments,
+    import_arguments,
+    init_arguments,
+    plan_arguments,
+    state_rm_arguments,
+)
 from workers.terraform.diagnostics import diagnostics
 from workers.terraform.environment import command_environment
 from workers.terraform.plugin_cache import cache_for_init, is_complete, needs_no_provider
@@ -29,54 +27,8 @@ MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platfo
 SCRIPT = '#!/bin/sh\necho \'{"terraform_version": "1.5.7"}\'\n'
 
 
-class Mirror(ThreadingHTTPServer):
-    """Serves files in the layout of releases, and counts who asks."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-        self.asked: Counter[str] = Counter()
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def release(self, version: str, members: dict[str, str], *, sums: str | None = None) -> None:
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w") as archive:
-            for name, text in members.items():
-                archive.writestr(name, text)
-        name = f"terraform_{version}_linux_{MACHINE}.zip"
-        digest = sums or hashlib.sha256(buffer.getvalue()).hexdigest()
-        self.files[f"/terraform/{version}/{name}"] = buffer.getvalue()
-        self.files[f"/terraform/{version}/terraform_{version}_SHA256SUMS"] = f"{digest}  {name}\n".encode()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Mirror
-
-    def do_GET(self) -> None:
-        self.server.asked[self.path] += 1
-        content = self.server.files.get(self.path)
-        self.send_response(404 if content is None else 200)
-        self.end_headers()
-        self.wfile.write(content or b"")
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def mirror() -> Iterator[Mirror]:
-    with Mirror() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
-
-
-def found(tmp_path: Path, version: str | None, url: str | None = None, path: str = "") -> Binary:
-    data = tmp_path / "data"
-    return find("terraform", version, environment={"PATH": path}, data_dir=data, download_url=url)
+def found(tmp_path: Path, version: str | None, path: str = "") -> Binary:
+    return find("terraform", version, environment={"PATH": path}, data_dir=tmp_path / "data", mirror=None)
 
 
 def script(place: Path) -> Path:
@@ -100,47 +52,10 @@ def test_the_plain_binary_will_do_if_it_has_the_version(tmp_path: Path) -> None:
     assert found(tmp_path, None, path=path).version == "1.5.7"
 
 
-def test_a_release_is_downloaded_once_however_many_want_it(tmp_path: Path, mirror: Mirror) -> None:
-    mirror.release("1.5.7", {"terraform": SCRIPT, "../../evil": "x"})
-
-    with ThreadPoolExecutor(8) as pool:
-        places = {one.path for one in pool.map(lambda _: found(tmp_path, "1.5.7", mirror.url), range(8))}
-
-    assert [place.read_text() for place in places] == [SCRIPT]
-    assert set(mirror.asked.values()) == {1}
-    assert not list(tmp_path.rglob("evil"))
-
-
-def test_two_versions_downloaded_at_once_do_not_mix(tmp_path: Path, mirror: Mirror) -> None:
-    versions = [f"1.5.{number}" for number in range(8)]
-    for version in versions:
-        mirror.release(version, {"terraform": version})
-
-    with ThreadPoolExecutor(8) as pool:
-        texts = [one.path.read_text() for one in pool.map(lambda one: found(tmp_path, one, mirror.url), versions)]
-
-    assert texts == versions
-
-
-@pytest.mark.parametrize(
-    ("members", "sums"), [({"terraform": SCRIPT}, "0" * 64), ({"other": "x"}, None)], ids=["altered", "empty"]
-)
-def test_a_release_that_is_not_what_it_should_be_is_not_used(
-    tmp_path: Path, mirror: Mirror, members: dict[str, str], sums: str | None
-) -> None:
-    mirror.release("1.5.7", members, sums=sums)
-
-    with pytest.raises(JobFailed, match="not used") as caught:
-        found(tmp_path, "1.5.7", mirror.url)
-
-    assert caught.value.failure.kind is FailureKind.BINARY
-    assert not (tmp_path / "data" / "bin" / "terraform1.5.7").exists()
-
-
 @pytest.mark.parametrize("version", ["../../x", "1.5", "1.5.7/../.."])
 def test_a_version_that_is_none_never_becomes_a_path(tmp_path: Path, version: str) -> None:
     with pytest.raises(JobFailed, match="is not a version"):
-        found(tmp_path, version, "http://127.0.0.1:1")
+        found(tmp_path, version)
 
 
 def folder(tmp_path: Path, **files: str) -> Path:
@@ -170,6 +85,78 @@ def test_then_the_version_file_then_the_default(tmp_path: Path) -> None:
     (tmp_path / ".terraform-version").write_text("1.8.8\n")
 
     assert choose(tmp_path) == "1.8.8"
+
+
+def test_a_version_file_counts_for_what_lies_below_it_and_only_up_to_the_checkout(tmp_path: Path) -> None:
+    (tmp_path / ".terraform-version").write_text("1.1.1\n")
+    root = tmp_path / "checkout"
+    place = root / "a" / "b"
+    place.mkdir(parents=True)
+
+    def chosen() -> str | None:
+        return wanted(TerraformChoice(), place, root=root, distribution="terraform", default="1.9.0")
+
+    assert chosen() == "1.9.0"
+    (root / ".terraform-version").write_text("v1.2.2\n")
+    assert chosen() == "1.2.2"
+    (root / "a" / ".terraform-version").write_text("1.3.3\n")
+    assert chosen() == "1.3.3"
+
+
+def test_each_distribution_has_its_own_version_file(tmp_path: Path) -> None:
+    (tmp_path / ".terraform-version").write_text("1.5.7\n")
+
+    def chosen() -> str | None:
+        return wanted(TerraformChoice(), tmp_path, distribution="opentofu", default="1.9.0")
+
+    assert chosen() == "1.9.0"
+    (tmp_path / ".opentofu-version").write_text("1.8.0\n")
+    assert chosen() == "1.8.0"
+
+
+@pytest.mark.parametrize("block", ['{"required_version": "= 1.2.3"}', '[{"x": 1}, {"required_version": "1.2.3"}]'])
+def test_code_in_json_says_its_version_too(tmp_path: Path, block: str) -> None:
+    (tmp_path / "main.tf.json").write_text(f'{{"terraform": {block}}}')
+
+    assert choose(tmp_path) == "1.2.3"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"terraform": 1}', '{"terraform": {"required_version": 1}}'])
+def test_json_that_says_nothing_is_left_to_terraform(tmp_path: Path, text: str) -> None:
+    (tmp_path / "main.tf.json").write_text(text)
+
+    assert choose(tmp_path) == "1.9.0"
+
+
+def test_opentofu_reads_its_own_files_in_place_of_terraforms(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text('terraform {\n  required_version = "= 1.2.3"\n}\n')
+    (tmp_path / "main.tofu").write_text('terraform {\n  required_version = "= 1.8.0"\n}\n')
+
+    assert wanted(TerraformChoice(), tmp_path, distribution="opentofu", default=None) == "1.8.0"
+    assert wanted(TerraformChoice(), tmp_path, distribution="terraform", default=None) == "1.2.3"
+
+
+def test_a_pre_release_is_for_those_who_name_one(tmp_path: Path) -> None:
+    place = folder(tmp_path, main_dot_tf='terraform {\n  required_version = "~> 1.5.0"\n}\n')
+
+    assert choose(place, None, "1.5.2", "1.5.9-beta1") == "1.5.2"
+
+
+def test_what_is_offered_is_asked_for_only_if_nothing_at_hand_fits(tmp_path: Path) -> None:
+    place = folder(tmp_path, main_dot_tf='terraform {\n  required_version = "~> 1.5.0"\n}\n')
+    asked: list[str] = []
+
+    def offered() -> list[str]:
+        asked.append("once")
+        return ["1.5.3", "1.5.9", "1.6.0"]
+
+    def chosen(*available: str) -> str | None:
+        return wanted(
+            TerraformChoice(), place, distribution="terraform", default="1.9.0", available=available, offered=offered
+        )
+
+    assert (chosen("1.5.1"), asked) == ("1.5.1", [])
+    assert (chosen(), asked) == ("1.5.9", ["once"])
 
 
 def test_of_a_range_the_newest_at_hand_is_taken_when_the_default_does_not_fit(tmp_path: Path) -> None:
@@ -202,10 +189,28 @@ def test_arguments_of_people_replace_the_usual_ones() -> None:
     assert apply_arguments([], plan=Path("p"))[-1] == "p"
 
 
+def test_who_wants_the_locked_providers_gets_no_newer_ones() -> None:
+    assert init_arguments(["-lockfile=readonly"], upgrade=True) == ["init", "-input=false", "-lockfile=readonly"]
+    assert "-upgrade" in init_arguments(["-lockfile=none"], upgrade=True)
+
+
+def test_what_people_name_stands_behind_a_divider() -> None:
+    assert import_arguments(["-lock=false"], var_file=Path("v"), address="a.b", id_="-x") == [
+        "import",
+        "-input=false",
+        "-lock=false",
+        "-var-file=v",
+        "--",
+        "a.b",
+        "-x",
+    ]
+    assert state_rm_arguments(["-lock=false"], addresses=["a.b"]) == ["state", "rm", "-lock=false", "--", "a.b"]
+
+
 def test_a_missing_cli_configuration_is_replaced_by_an_empty_one(tmp_path: Path) -> None:
     inherited = {"TF_CLI_CONFIG_FILE": "/nowhere", "THERA_X": "1", "PATH": "/bin", "AWS_PROFILE": "p"}
 
-    made = command_environment(inherited, {}, plugin_cache=tmp_path, commands=tmp_path / "bin", config_dir=tmp_path)
+    made = command_environment(inherited, {}, plugin_cache=tmp_path, commands=[tmp_path / "bin"], config_dir=tmp_path)
 
     assert Path(made["TF_CLI_CONFIG_FILE"]).read_text() == ""
     assert made["PATH"] == f"/bin:{tmp_path / 'bin'}"

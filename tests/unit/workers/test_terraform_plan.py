@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.protocol.results import Action, AttributeChange, Counts, ResourceChange
-from workers.terraform.output import applied, escaped, without_refresh
+from workers.steps.variables import escaped
+from workers.terraform.output import applied, without_refresh
 from workers.terraform.plan_json import plan_digest, sensitive_values, summarise
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "plans" / "everything.json"

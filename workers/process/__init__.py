@@ -15,7 +15,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,10 +22,10 @@ from enum import Enum
 from functools import cache
 from pathlib import Path
 
-Sink = Callable[[str], None]
+from workers.process.taking import Kept, Lines, Sink, Whole
+
 _Taker = Callable[[bytes], object]
 
-LINE_LIMIT = 64 * 1024
 _OUTPUT_LIMIT = 1024 * 1024
 _STDOUT_LIMIT = 512 * 1024 * 1024
 _PIPE_SIZE = 1024 * 1024  # the most that Linux grants without privileges
@@ -87,7 +86,7 @@ def run(
     timeout: timedelta | None = None,
     cancel: threading.Event | None = None,
     grace: timedelta = timedelta(seconds=30),
-    stdin: bytes | None = None,
+    stdin: bytes | int | None = None,
     limit: int = _OUTPUT_LIMIT,
     capture_stdout: bool = False,
     stdout_limit: int = _STDOUT_LIMIT,
@@ -97,7 +96,8 @@ def run(
 
     On timeout, on `cancel`, and when the sink raises, the command's group gets SIGINT, as from a terminal,
     and `grace` to finish; then it is killed. Whatever else it started is killed when it ends.
-    Without `stdin` the command reads end-of-file, so that a question fails instead of waiting.
+    Without `stdin` the command reads end-of-file, so that a question fails instead of waiting. A number is the
+    reading end of a pipe: whoever holds its other end may answer the command while it runs.
     `leashed` interrupts it also when this process dies; what only reads for a moment need not pay for that.
 
     Raises:
@@ -105,7 +105,7 @@ def run(
     """
     words = [os.fspath(word) for word in argv]
     _insist_on_command(words[0], cwd=cwd, env=env)
-    kept, stdout, lines = _Kept(limit), _Whole(stdout_limit), _Lines(sink) if sink else None
+    kept, stdout, lines = Kept(limit), Whole(stdout_limit), Lines(sink) if sink else None
     takers: list[tuple[_Taker, ...]] = [(kept.take, lines.take) if lines else (kept.take,)]
     if capture_stdout:
         takers.append((stdout.take,))
@@ -216,7 +216,7 @@ def _started(
     *,
     cwd: Path,
     env: Mapping[str, str],
-    stdin: bytes | None,
+    stdin: bytes | int | None,
     takers: Sequence[tuple[_Taker, ...]],
 ) -> Iterator[_Child]:
     """Start the command; inside it lives, afterwards it and its group do not."""
@@ -267,7 +267,10 @@ def _pipe(stack: contextlib.ExitStack) -> tuple[int, int]:
 
 
 @contextlib.contextmanager
-def _input(content: bytes | None) -> Iterator[int]:
+def _input(content: bytes | int | None) -> Iterator[int]:
+    if isinstance(content, int):
+        yield content
+        return
     if not content:
         yield subprocess.DEVNULL
         return
@@ -321,83 +324,3 @@ def _living_members(group: int) -> Iterator[int]:
         state, _, process_group = stat.rpartition(")")[2].split()[:3]  # a name may contain anything
         if int(process_group) == group and state not in {"Z", "X"}:
             yield int(entry.name)
-
-
-@dataclass(eq=False)
-class _Whole:
-    """Keeps everything up to a limit."""
-
-    limit: int
-    content: bytearray = field(default_factory=bytearray)
-    truncated: bool = False
-
-    def take(self, data: bytes) -> None:
-        room = self.limit - len(self.content)
-        self.truncated = self.truncated or len(data) > room
-        self.content += data[:room]
-
-
-@dataclass(eq=False)
-class _Kept:
-    """Keeps the beginning and the end of what it is given."""
-
-    limit: int
-    head: bytearray = field(default_factory=bytearray)
-    tail: deque[bytes] = field(default_factory=deque)
-    tail_size: int = 0
-    lost: int = 0
-
-    def take(self, data: bytes) -> None:
-        room = self.limit // 2 - len(self.head)
-        if room > 0:
-            self.head += data[:room]
-            data = data[room:]
-        if not data:
-            return
-        self.tail.append(data)
-        self.tail_size += len(data)
-        while self.tail_size - len(self.tail[0]) > self.limit // 2:
-            self.lost += len(self.tail[0])
-            self.tail_size -= len(self.tail.popleft())
-
-    def text(self) -> str:
-        tail = b"".join(self.tail)
-        excess = max(0, len(tail) - self.limit // 2)
-        lost, tail = self.lost + excess, tail[excess:]
-        gap = f"\n[... {lost} bytes left out ...]\n".encode() if lost else b""
-        return (bytes(self.head) + gap + tail).decode("utf-8", "replace")
-
-
-@dataclass(eq=False)
-class _Lines:
-    """Hands lines to a sink. Of a giant line only the beginning, so that no line costs much memory."""
-
-    sink: Sink
-    pending: bytearray = field(default_factory=bytearray)
-    lost: int = 0
-
-    def take(self, data: bytes) -> None:
-        first, *rest = data.split(b"\n")
-        self._hold(first)
-        for piece in rest:
-            self._hand_on()
-            self._hold(piece)
-
-    def end(self) -> None:
-        if self.pending:
-            self._hand_on()
-
-    def _hold(self, piece: bytes) -> None:
-        room = LINE_LIMIT - len(self.pending)
-        self.pending += piece[:room]
-        self.lost += max(0, len(piece) - room)
-
-    def _hand_on(self) -> None:
-        # A cut line does not end with half a character: a redactor looks at how it ends.
-        text = self.pending.decode("utf-8", "ignore" if self.lost else "replace").removesuffix("\r")
-        lost = self.lost
-        self.pending.clear()
-        self.lost = 0
-        self.sink(text)
-        if lost:
-            self.sink(f"[... {lost} more bytes of this line left out ...]")
