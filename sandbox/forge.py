@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sandbox.branches import Branches
 from sandbox.gitrepo import GitRepo
-from sandbox.model import Comment, Hook, Ids, Protection, Pull, Repo, Review, Status, User, new_token, now
+from sandbox.model import Comment, Grant, Hook, Ids, Protection, Pull, Repo, Review, Status, User, new_token, now
 
 Listener = Callable[[str, Repo, Pull | None, Mapping[str, object]], None]
 
@@ -27,9 +27,15 @@ class SandboxForge:
         self.lock = threading.RLock()
         self.ids = Ids()
         self.users: dict[str, User] = {}
+        self.teams: dict[str, set[str]] = {}
+        self.grants: dict[str, Grant] = {}
         self.repos: dict[str, Repo] = {}
         self.listeners: list[Listener] = []
         self._branches = Branches()
+
+    def tell(self, what: str, repo: Repo, **facts: object) -> None:
+        """Have the listeners hear of something that only one face knows."""
+        self._tell(what, repo, None, **facts)
 
     def _tell(self, what: str, repo: Repo, pull: Pull | None, **facts: object) -> None:
         for listener in self.listeners:
@@ -45,6 +51,9 @@ class SandboxForge:
 
     def user_of(self, token: str) -> User | None:
         """Find whose token it is."""
+        grant = self.grants.get(token)
+        if grant is not None:
+            return self.users[grant.login] if grant.until > now() else None
         return next((user for user in self.users.values() if user.token == token), None)
 
     def create_repo(
@@ -249,7 +258,7 @@ class SandboxForge:
         if pull.draft:
             return "draft"
         rules = repo.protections.get(pull.base_ref, Protection())
-        statuses = {status.context: status.state for status in repo.latest_statuses(pull.head_sha)}
+        statuses = repo.states(pull.head_sha)
         if rules.strict and repo.git.ahead_behind(base, head)[1]:
             return "behind"
         if rules.approvals and (rules.approvals > self.approvals(pull) or self.changes_requested(pull)):

@@ -23,6 +23,12 @@ class Delivery:
     body: bytes
     answer: int | None = None
 
+    @property
+    def json(self) -> Mapping[str, Any]:
+        """The payload."""
+        found: Mapping[str, Any] = json.loads(self.body)
+        return found
+
 
 @dataclass(frozen=True)
 class Told:

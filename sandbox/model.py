@@ -62,6 +62,33 @@ class Status:
 
 
 @dataclass
+class Grant:
+    """A token that acts as an account on one owner's repositories, for a while."""
+
+    login: str
+    owner: str
+    until: datetime
+
+
+@dataclass
+class CheckRun:
+    """What an App says of a commit."""
+
+    id: int
+    name: str
+    sha: str
+    app_id: int
+    status: str = "queued"
+    conclusion: str | None = None
+    details_url: str = ""
+    title: str | None = None
+    summary: str | None = None
+    annotations: list[dict[str, object]] = field(default_factory=list)
+    started_at: datetime = field(default_factory=now)
+    completed_at: datetime | None = None
+
+
+@dataclass
 class Protection:
     """Rules of a branch."""
 
@@ -104,6 +131,8 @@ class Hook:
     secret: str
     events: tuple[str, ...]
     face: str = "github"
+    active: bool = True
+    content_type: str = "json"
 
 
 @dataclass
@@ -118,10 +147,21 @@ class Repo:
     default_branch: str = "main"
     pulls: dict[int, Pull] = field(default_factory=dict)
     statuses: dict[str, list[Status]] = field(default_factory=dict)
+    checks: list[CheckRun] = field(default_factory=list)
     hooks: list[Hook] = field(default_factory=list)
     protections: dict[str, Protection] = field(default_factory=dict)
     permissions: dict[str, str] = field(default_factory=dict)
     created_at: datetime = field(default_factory=now)
+
+    def latest_checks(self, sha: str) -> dict[tuple[int, str], CheckRun]:
+        """Keep the newest check run of each name and App on a commit."""
+        return {(run.app_id, run.name): run for run in self.checks if run.sha == sha}
+
+    def states(self, sha: str) -> dict[str, str]:
+        """Say where everything stands that was said of a commit, by status or by check."""
+        said = {status.context: status.state for status in self.latest_statuses(sha)}
+        runs = self.latest_checks(sha).values()
+        return said | {run.name: (run.conclusion or "pending") for run in runs}
 
     def latest_statuses(self, sha: str) -> list[Status]:
         """Keep the newest status of each context."""

@@ -1,5 +1,6 @@
 """The forge as a server: for tests in a thread, for the demo in a process."""
 
+import contextlib
 import threading
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from waitress.server import create_server
 from sandbox.faults import Faults
 from sandbox.forge import SandboxForge
 from sandbox.githttp import make_git
+from sandbox.github.apps import Apps, make_apps
+from sandbox.github.extras import make_graphql
 from sandbox.github.hooks import GitHubHooks
 from sandbox.github.payloads import Payloads
 from sandbox.github.routes import make_api
@@ -49,7 +52,10 @@ class SandboxServer:
         self.hooks = HookSender([GitHubHooks(self._payloads()), face.teller])
         self.forge.listeners.append(self.hooks.hear)
         self.faults.install(self.app)
-        self.app.register_blueprint(make_api(self.forge, self._asked), url_prefix=API)
+        self.apps = Apps(self.forge)
+        self.app.register_blueprint(make_api(self.forge, self.apps, self.hooks, self._asked), url_prefix=API)
+        self.app.register_blueprint(make_apps(self.apps, self._asked), url_prefix=API)
+        self.app.register_blueprint(make_graphql(self.forge))
         face.install(self.app, self.hooks)
         self.app.register_blueprint(make_git(self.forge))
         if gitlab_prefix:
@@ -75,7 +81,8 @@ class SandboxServer:
         """Stop answering."""
         self.hooks.stop()
         self._listener.task_dispatcher.shutdown()
-        self._listener.trigger.pull_trigger(self._hang_up)
+        with contextlib.suppress(OSError):  # the listener was awake already, and has hung up before it was woken
+            self._listener.trigger.pull_trigger(self._hang_up)
         self._thread.join(5)
 
     def _hang_up(self) -> None:

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -16,6 +17,7 @@ from server.artifacts.crypto import Keyring
 from server.artifacts.store import open_store
 from server.artifacts.vault import PlanVault
 from server.config.forges import load_forges
+from server.config.forges_file import begin_forges_file
 from server.config.server_file import load_server_file
 from server.config.settings import SECRETS, Settings
 from server.domain.errors import ServiceError
@@ -36,6 +38,7 @@ from server.tasks.reactor import Ringer, register
 from server.version import VERSION
 from server.web.app import make_app as make_web
 from server.web.settings import WebSettings
+from server.web.setup import SetupDesk, make_setup
 from server.webhooks.base import WebhookConfig
 from server.webhooks.routes import make_webhooks
 from workers.bootstrap import Worker, make_worker
@@ -170,8 +173,8 @@ def _forges(settings: Settings) -> list[ForgeConfig]:
     ]
 
 
-def make_server(settings: Settings, *, web: bool, reactor: bool) -> Server:
-    """Put a server process together.
+def make_server(settings: Settings, *, web: bool, reactor: bool, restart: Callable[[], None] = lambda: None) -> Server:
+    """Put a server process together; `restart` is called when its settings have changed.
 
     Raises:
         ConfigMistaken: the server file cannot be used.
@@ -194,7 +197,8 @@ def make_server(settings: Settings, *, web: bool, reactor: bool) -> Server:
         parts["reactor"] = embedded.is_alive
     if worker is not None:
         parts["worker"] = lambda: worker.alive
-    listener = _listener(settings, ctx, gateway, parts) if web else None
+    desk = _setup_desk(settings, ctx.forges, restart)
+    listener = _listener(settings, ctx, gateway, parts, desk) if web else None
     return Server(store, listener, embedded, _tickers(settings, ctx, ringer) if reactor else (), worker)
 
 
@@ -223,24 +227,40 @@ def _tickers(settings: Settings, ctx: Context, ringer: Ringer) -> list[Ticker]:
     return tickers
 
 
-def _listener(settings: Settings, ctx: Context, gateway: ServerGateway, parts: Mapping[str, Callable[[], bool]]) -> Any:
+def _setup_desk(settings: Settings, forges: Forges, restart: Callable[[], None]) -> SetupDesk:
+    return SetupDesk(
+        is_open=lambda: not forges.configs,
+        public_url=settings.public_url,
+        keep=partial(begin_forges_file, settings.data_dir) if settings.one_box and settings.forges is None else None,
+        restart=restart,
+        ca_files=lambda kind: getattr(settings, f"{kind}_ca_bundle", None),
+    )
+
+
+def _web_settings(settings: Settings, parts: Mapping[str, Callable[[], bool]]) -> WebSettings:
+    return WebSettings(
+        secret_key=_secret(settings.secret_key),
+        worker_token=_secret(settings.worker_token),
+        username=settings.web_username,
+        password=settings.web_password.get_secret_value() if settings.web_password else None,
+        api_tokens=settings.api_tokens,
+        secure_cookies=settings.public_url.startswith("https:"),
+        version=VERSION,
+        ready=lambda: {name: works() for name, works in parts.items()},
+    )
+
+
+def _listener(
+    settings: Settings,
+    ctx: Context,
+    gateway: ServerGateway,
+    parts: Mapping[str, Callable[[], bool]],
+    desk: SetupDesk,
+) -> Any:
     inbox = Inbox(ctx.store, ctx.allowlist, ctx.clock, answer_unknown=settings.answer_unknown_repos)
     webhooks = make_webhooks(inbox, _webhook_config(settings, ctx.forges))
-    app = make_web(
-        ctx,
-        gateway,
-        WebSettings(
-            secret_key=_secret(settings.secret_key),
-            worker_token=_secret(settings.worker_token),
-            username=settings.web_username,
-            password=settings.web_password.get_secret_value() if settings.web_password else None,
-            api_tokens=settings.api_tokens,
-            secure_cookies=settings.public_url.startswith("https:"),
-            version=VERSION,
-            ready=lambda: {name: works() for name, works in parts.items()},
-        ),
-        blueprints=[webhooks],
-    )
+    web = _web_settings(settings, parts)
+    app = make_web(ctx, gateway, web, blueprints=[webhooks, make_setup(desk, web)])
     proxy = (
         {}
         if settings.trusted_proxy is None
@@ -285,6 +305,7 @@ def _worker_settings(settings: Settings) -> WorkerSettings:
         terraform_version=settings.terraform_version,
         terraform_distribution=settings.terraform_distribution,
         terraform_download_url=settings.terraform_download_url,
+        terraform_signing_keys=settings.terraform_signing_keys,
         heartbeat=timedelta(seconds=settings.heartbeat_seconds),
         stop_grace=timedelta(seconds=settings.stop_grace_seconds),
         environment=dict(os.environ) | _own_secrets(settings),

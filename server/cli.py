@@ -72,8 +72,8 @@ def _starting() -> Iterator[None]:
         _cannot_start([str(error)])
 
 
-def _until_told_to_stop() -> None:
-    """Wait for SIGTERM or SIGINT."""
+def _until_told_to_stop(also: threading.Event | None = None) -> None:
+    """Wait for SIGTERM or SIGINT, or for what is `also` waited for."""
     told = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  (the signal module's signature)
@@ -81,7 +81,7 @@ def _until_told_to_stop() -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    while not told.wait(1):
+    while not told.wait(1) and not (also is not None and also.is_set()):
         pass
 
 
@@ -98,12 +98,24 @@ def _server_mistakes(settings: Settings) -> list[str]:
 
 def _serve(*, web: bool, reactor: bool) -> None:
     settings = _settings(_server_mistakes if web and reactor else _part_mistakes)
+    again = threading.Event()
     with _starting():
-        running = bootstrap.make_server(with_generated_keys(settings), web=web, reactor=reactor)
+        # A moment later, so that the page that asked for it is answered first.
+        restart = partial(_set_soon, again)
+        running = bootstrap.make_server(with_generated_keys(settings), web=web, reactor=reactor, restart=restart)
     running.start()
-    _until_told_to_stop()
+    _until_told_to_stop(again)
     logging.getLogger(__name__).info("stopping")
-    sys.exit(0 if running.stop() else 1)
+    ended = running.stop()
+    if again.is_set():
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  (this very command, once more)
+    sys.exit(0 if ended else 1)
+
+
+def _set_soon(event: threading.Event) -> None:
+    timer = threading.Timer(1, event.set)
+    timer.daemon = True
+    timer.start()
 
 
 @main.command()

@@ -46,6 +46,8 @@ class GitHubHooks:
             "repository": self.payloads.repo(repo),
             "sender": self.payloads.user(str(facts["actor"])),
         }
+        if "check_run" in facts:
+            made["check_run"] = facts["check_run"]
         if "changes" in facts:
             made["changes"] = facts["changes"]
         if pull is not None and event == "issue_comment" and isinstance(facts["comment"], Comment):

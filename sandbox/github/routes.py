@@ -4,12 +4,16 @@ from flask import Blueprint, Response, g, jsonify, make_response, request
 
 from sandbox.forge import NoSuchThing, NotPossible, SandboxForge
 from sandbox.github.answers import SLUG, Build, problem
+from sandbox.github.apps import Apps
+from sandbox.github.checks import add_checks
+from sandbox.github.extras import add_comment_extras, add_hooks, add_teams
 from sandbox.github.payloads import Json, Payloads, stamp
 from sandbox.github.pulls import add_conversation, add_outcomes, add_pulls, add_reviews
+from sandbox.hooks import HookSender
 from sandbox.model import Protection, Repo, Status
 
 
-def make_api(forge: SandboxForge, build: Build) -> Blueprint:
+def make_api(forge: SandboxForge, apps: Apps, sender: HookSender, build: Build) -> Blueprint:
     """Make the routes; `build` gives payloads whose links fit the request."""
     api = Blueprint("github", __name__)
 
@@ -19,6 +23,8 @@ def make_api(forge: SandboxForge, build: Build) -> Blueprint:
         user = forge.user_of(given)
         if user is None:
             return problem(401, "Bad credentials")
+        if given in forge.grants and (request.view_args or {}).get("owner") not in {None, forge.grants[given].owner}:
+            return problem(404, "Not Found")
         g.login = user.login
         return None
 
@@ -44,6 +50,10 @@ def make_api(forge: SandboxForge, build: Build) -> Blueprint:
     add_reviews(api, forge, build)
     add_conversation(api, forge, build)
     _statuses(api, forge, build)
+    add_checks(api, forge, apps, build)
+    add_teams(api, forge, build)
+    add_comment_extras(api, forge, build)
+    add_hooks(api, forge, build, sender)
     return api
 
 
@@ -229,11 +239,6 @@ def _statuses(api: Blueprint, forge: SandboxForge, build: Build) -> None:
                 "url": f"{base}/commits/{sha}/status",
             }
         )
-
-    @api.get(f"/repos/{SLUG}/commits/<ref>/check-runs")
-    def _checks(owner: str, name: str, ref: str) -> Response:  # noqa: ARG001  (the sandbox runs no checks)
-        forge.repo(f"{owner}/{name}")
-        return jsonify({"total_count": 0, "check_runs": []})
 
     @api.get(f"/repos/{SLUG}/commits/<ref>")
     def _one(owner: str, name: str, ref: str) -> Response:

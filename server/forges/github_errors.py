@@ -15,28 +15,38 @@ from github.GithubException import (
 
 from server.domain.errors import Refused, TryLater, UserMistake
 
-_TOO_MANY, _FORBIDDEN, _UNPROCESSABLE, _BROKEN = 429, 403, 422, 500
+_UNKNOWN, _TOO_MANY, _FORBIDDEN, _UNPROCESSABLE, _BROKEN = 401, 429, 403, 422, 500
 _DEFAULT_PAUSE, _LONGEST_PAUSE = 60.0, 3_600.0
 _WANTED = ("x-accepted-github-permissions", "x-accepted-oauth-scopes")
 
 
 @contextmanager
-def translated(what: str) -> Iterator[None]:
-    """Turn whatever GitHub or the network says into ours; `what` names the act for people."""
+def translated(what: str, *, credential: str = "Set a valid THERA_GITHUB_TOKEN.") -> Iterator[None]:
+    """Turn whatever GitHub or the network says into ours; `what` names the act for people.
+
+    `credential` says what to do when GitHub does not accept what we came with.
+    """
     try:
         yield
     except requests.RequestException as error:
         raise TryLater(f"GitHub did not answer ({what}): {type(error).__name__}") from error
     except BadCredentialsException as error:
-        raise Refused(f"GitHub does not accept the token ({what}). Set a valid THERA_GITHUB_TOKEN.") from error
+        raise Refused(f"GitHub does not accept the token ({what}). {credential}") from error
     except UnknownObjectException as error:
         raise UserMistake(f"GitHub knows no such thing, or hides it from the token ({what}).") from error
     except GithubException as error:
+        if error.status == _UNKNOWN:  # what GitHub says of an App's JWT is no BadCredentialsException
+            raise Refused(f"GitHub does not accept the credential ({what}). {credential}") from error
         raise _ours(error, what) from error
     except RuntimeError as error:  # PyGithub's word for a redirection to another host or from http to https
         if "redirected" not in str(error):
             raise
         raise Refused(f"GitHub answers elsewhere ({what}): {error}. Set THERA_GITHUB_URL to that address.") from error
+
+
+def is_bad_credential(error: Refused) -> bool:
+    """Say whether GitHub refused because of the credential itself."""
+    return isinstance(error.__cause__, GithubException) and error.__cause__.status == _UNKNOWN
 
 
 def _ours(error: GithubException, what: str) -> Exception:

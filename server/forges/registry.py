@@ -8,22 +8,53 @@ from server.domain.refs import RepoRef
 from server.forges import gitlab_client
 from server.forges.base import Forge
 from server.forges.config import ForgeConfig
-from server.forges.github import GitHubForge, host_of
+from server.forges.github import GitHubForge
+from server.forges.github_client import host_of
+from server.forges.github_manifest import GitHubAppMaker, api_of
 from server.forges.gitlab import GitLabForge
+from server.forges.setup import AppMaker
 
 
 @dataclass(frozen=True, kw_only=True)
 class ForgeKind:
-    """One kind of forge: how it is called, how the host of its repositories is spelled, and how it is reached."""
+    """One kind of forge: how it is called, how the host of its repositories is spelled, and how it is reached.
+
+    The rest is for setting one up: `home` is where most people have it, `api_of` turns the address of its pages into
+    what is asked, `credential_wants` says which token serves, and `app_maker` makes an App where there are such things.
+    """
 
     title: str
     host_of: Callable[[str], str]
     connect: Callable[[ForgeConfig], Forge]
+    home: str
+    api_of: Callable[[str], str]
+    credential_wants: str
+    hook_wants: str
+    app_maker: AppMaker | None = None
 
 
 KINDS: Mapping[str, ForgeKind] = {
-    "github": ForgeKind(title="GitHub", host_of=host_of, connect=GitHubForge),
-    "gitlab": ForgeKind(title="GitLab", host_of=gitlab_client.host_of, connect=GitLabForge),
+    "github": ForgeKind(
+        title="GitHub",
+        host_of=host_of,
+        connect=GitHubForge,
+        home="https://github.com",
+        api_of=api_of,
+        credential_wants="a classic token with the scope `repo`, or a fine-grained one with Contents, Pull requests, "
+        "Issues and Commit statuses (read and write)",
+        hook_wants="content type application/json; the events Pull requests, Pull request reviews, Issue comments, "
+        "Pushes",
+        app_maker=GitHubAppMaker(),
+    ),
+    "gitlab": ForgeKind(
+        title="GitLab",
+        host_of=gitlab_client.host_of,
+        connect=GitLabForge,
+        home="https://gitlab.com",
+        api_of=gitlab_client.base_of,
+        credential_wants="a personal, group or project access token with the scope `api`, as Developer or higher",
+        hook_wants="the triggers Push events, Comments, Merge request events, Pipeline events",
+    ),
 }
 
 

@@ -1,6 +1,7 @@
 """GitHub's payloads into our events (GitHub's documentation, webhook events and payloads)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from server.domain.events import (
@@ -11,6 +12,7 @@ from server.domain.events import (
     Ignored,
     PullChanged,
     PullClosed,
+    RerunAsked,
     ReviewChanged,
 )
 from server.domain.pull import Pull, PullState
@@ -46,15 +48,8 @@ def parse(kind: str, payload: Mapping[str, Any]) -> Event:
     action = fields.text("action") if fields.has("action") else ""
     if repo is None:
         return Ignored(f"{kind} is about no repository")
-    if kind == "pull_request":
-        return _pull_request(fields, action, repo)
-    if kind == "issue_comment":
-        return _issue_comment(fields, action, repo)
-    if kind == "pull_request_review":
-        number = fields.below("pull_request").number("number")
-        return ReviewChanged(PullRef(repo, number), _sender(fields))
-    if kind == "push" and fields.text("ref").startswith(_BRANCHES):
-        return BranchPushed(repo, fields.text("ref").removeprefix(_BRANCHES), fields.text("after"))
+    if kind in _PARSERS:
+        return _PARSERS[kind](fields, action, repo)
     return Ignored(f"{kind}{f'/{action}' if action else ''} is of no interest", repo)
 
 
@@ -85,6 +80,14 @@ def _issue_comment(fields: Fields, action: str, repo: RepoRef) -> Event:
     )
 
 
+def _rerun(kind: str, fields: Fields, action: str, repo: RepoRef) -> Event:
+    """Hear of the button beside a check, or beside all of them; GitHub tells only the App whose checks they are."""
+    if action != "rerequested":
+        return Ignored(f"{kind}/{action} is of no interest", repo)
+    check = fields.below(kind)
+    return RerunAsked(repo, check.text("head_sha"), check.text("name") if kind == "check_run" else "", _sender(fields))
+
+
 def _sender(fields: Fields) -> str:
     return fields.below("sender").text("login")
 
@@ -108,3 +111,26 @@ def _pull(fields: Fields, repo: RepoRef) -> Pull:
         base_ref=base.text("ref"),
         clone_url=base.below("repo").text("clone_url"),
     )
+
+
+def _review(fields: Fields, action: str, repo: RepoRef) -> Event:  # noqa: ARG001  (every action is looked at alike)
+    return ReviewChanged(PullRef(repo, fields.below("pull_request").number("number")), _sender(fields))
+
+
+def _push(fields: Fields, action: str, repo: RepoRef) -> Event:  # noqa: ARG001  (a push has none)
+    ref = fields.text("ref")
+    if not ref.startswith(_BRANCHES):
+        return Ignored("push is of no interest", repo)
+    if fields.flag("deleted"):
+        return Ignored("a branch was deleted", repo)
+    return BranchPushed(repo, ref.removeprefix(_BRANCHES), fields.text("after"))
+
+
+_PARSERS: Mapping[str, Callable[[Fields, str, RepoRef], Event]] = {
+    "pull_request": _pull_request,
+    "issue_comment": _issue_comment,
+    "pull_request_review": _review,
+    "push": _push,
+    "check_run": partial(_rerun, "check_run"),
+    "check_suite": partial(_rerun, "check_suite"),
+}

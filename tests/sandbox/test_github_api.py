@@ -1,11 +1,13 @@
 """Whatever the sandbox says as GitHub, GitHub could have said: its own description is the judge."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 import requests
 
@@ -99,11 +101,53 @@ def test_every_route_can_be_walked(api: Api) -> None:
         assert api.ask("POST", f"{repo}/statuses/{sha}", asked).status_code == 201
     for part in ("", "/status", "/check-runs"):
         api.read(f"{repo}/commits/{sha}{part}")
+    walk_as_an_app(api, sha)
+    walk_webhooks_and_teams(api)
+    api.read(f"{repo}/issues/comments/{comment}")
     assert api.ask("PUT", f"{repo}/pulls/{number}/merge", {"sha": "0" * 40}).status_code == 409
     assert api.ask("PUT", f"{repo}/pulls/{number}/merge", {"sha": sha}).json()["merged"]
     assert api.read(f"{repo}/pulls/{number}")["merged"]
     assert api.ask("DELETE", f"{repo}/issues/comments/{comment}").status_code == 204
+    for status in (204, 422):
+        assert api.ask("DELETE", f"{repo}/git/refs/heads/feature/x").status_code == status
     assert api.violations.walked == routes(api)
+
+
+def walk_as_an_app(api: Api, sha: str) -> None:
+    app = api.server.apps.create("thera")
+    installed = api.server.apps.install(app, "acme")
+    seconds = int(time.time())
+    api.tokens["app"] = jwt.encode({"iss": str(app.id), "iat": seconds, "exp": seconds + 60}, app.key, "RS256")
+    assert api.ask("GET", "/app", who="app").json()["slug"] == "thera"
+    assert api.ask("GET", f"/repos/{NAME}/installation", who="app").json()["id"] == installed.id
+    answer = api.ask("POST", f"/app/installations/{installed.id}/access_tokens", {}, who="app")
+    assert answer.status_code == 201
+    api.tokens["installed"] = answer.json()["token"]
+    asked: dict[str, object] = {"name": "thera/plan", "head_sha": sha, "status": "in_progress"}
+    asked["output"] = {"title": "Planning", "summary": "…", "annotations": []}
+    run = api.ask("POST", f"/repos/{NAME}/check-runs", asked, who="installed")
+    assert run.status_code == 201, run.text
+    ended = {"status": "completed", "conclusion": "success", "output": {"title": "Planned", "summary": "1 to add"}}
+    path = f"/repos/{NAME}/check-runs/{run.json()['id']}"
+    assert api.ask("PATCH", path, ended, who="installed").json()["conclusion"] == "success"
+    assert api.ask("PATCH", path, ended, who="ann").status_code == 404
+    assert api.read(f"/repos/{NAME}/commits/{sha}/check-runs")["total_count"] == 1
+
+
+def walk_webhooks_and_teams(api: Api) -> None:
+    config = {"url": "http://127.0.0.1:9/webhooks/github", "content_type": "json", "secret": "hush"}
+    asked = {"config": config, "events": ["pull_request"], "active": True}
+    made = api.ask("POST", f"/repos/{NAME}/hooks", asked, who="bob")
+    assert made.status_code == 201, made.text
+    assert api.ask("POST", f"/repos/{NAME}/hooks", asked, who="bob").status_code == 422
+    path = f"/repos/{NAME}/hooks/{made.json()['id']}"
+    assert api.ask("PATCH", path, {"events": ["issue_comment"]}, who="bob").json()["events"] == ["issue_comment"]
+    assert api.ask("GET", f"/repos/{NAME}/hooks", who="bob").json()[0]["config"]["secret"] == "********"
+    assert api.ask("GET", f"/repos/{NAME}/hooks").status_code == 404
+    assert api.ask("GET", f"{path}/deliveries", who="bob").status_code == 200
+    api.server.forge.teams["acme/infra"] = {"ann"}
+    assert api.read("/orgs/acme/teams/infra/memberships/ann")["state"] == "active"
+    assert api.ask("GET", "/orgs/acme/teams/infra/memberships/bob").status_code == 404
 
 
 def routes(api: Api) -> set[tuple[str, str]]:

@@ -20,6 +20,7 @@ class Conversation:
     reactions: dict[str, set[str]] = field(default_factory=dict)
     statuses: dict[tuple[str, str], CommitStatus] = field(default_factory=dict)
     approved_by: set[str] = field(default_factory=set)
+    branch_deleted: bool = False
     hidden: set[str] = field(default_factory=set)
     mergeable: bool = True
     diverged: bool = False
@@ -32,7 +33,7 @@ class FakeForge:
 
     host = "forge.test"
     login = "thera-bot"
-    capabilities = Capabilities(comment_limit=65_000)
+    capabilities = Capabilities(comment_limit=65_000, can_hide_comments=True)
 
     def __init__(self) -> None:
         self.conversations: dict[PullRef, Conversation] = {}
@@ -129,13 +130,16 @@ class FakeForge:
         self._answer()
         return user in self.teams.get(team, ())
 
-    def merge(self, pull: Pull, *, method: MergeMethod = MergeMethod.DEFAULT, delete_branch: bool = False) -> None:  # noqa: ARG002  (nothing here has branches)
+    def merge(self, pull: Pull, *, method: MergeMethod = MergeMethod.DEFAULT, delete_branch: bool = False) -> None:  # noqa: ARG002  (there is one method)
         one = self._of(pull.ref)
+        if one.pull.state is PullState.MERGED:
+            return
         if one.pull.head_sha != pull.head_sha:
             raise Refused("its head has moved")
         if not one.mergeable:
             raise Refused("a rule is in the way")
         self.close(pull.ref, PullState.MERGED)
+        one.branch_deleted = delete_branch
 
     def credential(self, repo: RepoRef) -> Credential:  # noqa: ARG002  (one credential is enough)
         if self.outages:  # a forge that is down for its API only still has its git, and a token needs no asking

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from sandbox.gitlab.state import MAINTAINER, Pipeline
+from sandbox.gitlab.state import DEVELOPER, MAINTAINER, Pipeline
 from sandbox.model import Pull, Repo
 from sandbox.server import SandboxServer
 from server.domain.refs import PullRef, RepoRef
 from server.forges.base import Forge, Permission
 from server.forges.config import ForgeConfig
 from server.forges.registry import Forges, host_of_config
+from tests.contract.forges.world import branches_of
 
 GROUP = "acme/platform"
 NAME = f"{GROUP}/infra"
@@ -20,6 +21,8 @@ _STATES = {"pending": "pending", "running": "pending", "success": "success", "fa
 
 class GitLabWorld:
     """GitLab's adapter, over HTTP, with a token of a member of a group."""
+
+    bot = BOT
 
     def __init__(self, folder: Path) -> None:
         self.server = SandboxServer(folder, gitlab_prefix="/gitlab")
@@ -99,6 +102,20 @@ class GitLabWorld:
 
     def lose_next_answer(self) -> None:
         self.server.faults.add("^POST .*/notes$", after=True)
+
+    def join(self, team: str, who: str) -> None:
+        self.server.gitlab.add_group_member(team, who, DEVELOPER)
+
+    def push(self, ref: PullRef) -> None:
+        self.server.forge.commit(NAME, self.kept(ref).head_ref, {"main.tf": "pushed\n"})
+
+    def branches(self, ref: PullRef) -> set[str]:
+        assert ref.repo == self.repo
+        return branches_of(self.server, NAME)
+
+    def hidden(self, ref: PullRef, comment_id: str) -> bool:
+        found = self.server.forge.find_comment(NAME, int(comment_id))[1]
+        return "<details>" in found.body and ref.repo == self.repo
 
     def comments(self, ref: PullRef) -> list[tuple[str, str]]:
         return [(one.author, one.body) for one in self.kept(ref).comments]

@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from server.domain.errors import TryLater, UserMistake
+from server.domain.errors import Refused, TryLater, UserMistake
 from server.domain.pull import PullState
 from server.domain.refs import PullRef
 from server.forges.base import CommitStatus, Permission, StatusState
-from tests.contract.forges.world import BOT, World
+from tests.contract.forges.world import World
 
 OWN = "thera/"
 
@@ -89,14 +89,14 @@ class TestPeople:
         assert Permission.NONE < Permission.READ < Permission.WRITE < Permission.ADMIN
 
     def test_the_login_is_the_accounts(self, world: World) -> None:
-        assert world.forge.login == BOT
+        assert world.forge.login == world.bot
 
 
 class TestComments:
     def test_a_comment_is_written_by_the_bot(self, world: World) -> None:
         ref = world.open_pull()
         world.forge.post_comment(ref, "Hello *there*, 🦉\r\n\tend")
-        assert world.comments(ref) == [(BOT, "Hello *there*, 🦉\r\n\tend")]
+        assert world.comments(ref) == [(world.bot, "Hello *there*, 🦉\r\n\tend")]
 
     def test_a_comment_as_long_as_the_forge_promises_is_taken(self, world: World) -> None:
         ref, limit = world.open_pull(), world.forge.capabilities.comment_limit
@@ -108,7 +108,7 @@ class TestComments:
         first, second = (world.forge.post_comment(ref, word) for word in ("one", "two"))
         assert first != second
         world.forge.edit_comment(ref, first, "three")
-        assert world.comments(ref) == [(BOT, "three"), (BOT, "two")]
+        assert world.comments(ref) == [(world.bot, "three"), (world.bot, "two")]
 
     def test_editing_a_comment_that_is_gone_is_a_mistake(self, world: World) -> None:
         with pytest.raises(UserMistake):
@@ -134,7 +134,7 @@ class TestComments:
         found = world.forge.find_comment(ref, "<!-- run 7 -->")
         assert found is not None
         world.forge.edit_comment(ref, found, "found")
-        assert world.comments(ref) == [(BOT, "found")]
+        assert world.comments(ref) == [(world.bot, "found")]
 
     def test_a_marker_is_found_among_many_comments(self, world: World) -> None:
         ref = world.open_pull()
@@ -187,3 +187,51 @@ def test_a_credential_keeps_its_password_to_itself(world: World) -> None:
     credential = world.forge.credential(world.repo)
     assert credential.password
     assert credential.password not in repr(credential)
+
+
+class TestTeams:
+    def test_a_member_is_in_the_team_and_a_stranger_is_not(self, world: World) -> None:
+        world.join("acme/reviewers", "bob")
+        assert world.forge.in_team(world.repo, "acme/reviewers", "bob")
+        assert not world.forge.in_team(world.repo, "acme/reviewers", "eve")
+
+    def test_a_team_that_is_not_there_has_no_members(self, world: World) -> None:
+        assert not world.forge.in_team(world.repo, "acme/nobody", "bob")
+
+
+class TestHiding:
+    def test_an_old_comment_of_ours_is_folded_away_as_often_as_you_like(self, world: World) -> None:
+        assert world.forge.capabilities.can_hide_comments
+        ref = world.open_pull()
+        old, new = world.forge.post_comment(ref, "an old plan"), world.forge.post_comment(ref, "a new plan")
+        for _ in range(2):
+            world.forge.hide_comment(ref, old)
+        assert (world.hidden(ref, old), world.hidden(ref, new)) == (True, False)
+
+
+class TestMerging:
+    def test_a_pull_is_merged_and_its_branch_is_gone(self, world: World) -> None:
+        ref = world.open_pull()
+        pull = world.forge.get_pull(ref)
+        world.forge.merge(pull, delete_branch=True)
+        assert world.forge.get_pull(ref).state is PullState.MERGED
+        assert pull.head_ref not in world.branches(ref)
+
+    def test_merging_what_is_merged_already_is_harmless(self, world: World) -> None:
+        pull = world.forge.get_pull(world.open_pull())
+        world.forge.merge(pull)
+        world.forge.merge(pull)
+
+    def test_a_head_that_has_moved_is_not_merged(self, world: World) -> None:
+        ref = world.open_pull()
+        pull = world.forge.get_pull(ref)
+        world.push(ref)
+        with pytest.raises(Refused, match="moved"):
+            world.forge.merge(pull)
+        assert world.forge.get_pull(ref).is_open
+
+    def test_a_conflict_is_not_merged_and_the_reason_is_told(self, world: World) -> None:
+        ref = world.open_pull()
+        world.conflict(ref)
+        with pytest.raises(Refused):
+            world.forge.merge(world.forge.get_pull(ref))

@@ -8,7 +8,7 @@ from sandbox.server import API, SandboxServer
 from server.domain.pull import Pull, PullState
 from server.domain.refs import PullRef, RepoRef
 from server.forges.base import Forge, Permission
-from server.forges.config import ForgeConfig
+from server.forges.config import AppIdentity, ForgeConfig
 from server.forges.registry import Forges, host_of_config
 from tests.support.fake_forge import Conversation, FakeForge
 from tests.support.openapi import watch
@@ -24,6 +24,7 @@ class World(Protocol):
 
     forge: Forge
     repo: RepoRef
+    bot: str
 
     def open_pull(self, *, branch: str = "change", draft: bool = False) -> PullRef: ...
     def close(self, ref: PullRef) -> None: ...
@@ -35,13 +36,19 @@ class World(Protocol):
     def permit(self, who: str, permission: Permission) -> None: ...
     def write(self, ref: PullRef, who: str, body: str) -> str: ...
     def lose_next_answer(self) -> None: ...
+    def join(self, team: str, who: str) -> None: ...
+    def push(self, ref: PullRef) -> None: ...
+    def branches(self, ref: PullRef) -> set[str]: ...
     def comments(self, ref: PullRef) -> list[tuple[str, str]]: ...
+    def hidden(self, ref: PullRef, comment_id: str) -> bool: ...
     def reactions(self, ref: PullRef, comment_id: str) -> list[str]: ...
     def statuses(self, ref: PullRef) -> dict[str, str]: ...
 
 
 class SandboxWorld:
     """GitHub's adapter, over HTTP, with GitHub's own description listening."""
+
+    bot = BOT
 
     def __init__(self, folder: Path) -> None:
         self.server = SandboxServer(folder)
@@ -106,6 +113,21 @@ class SandboxWorld:
     def lose_next_answer(self) -> None:
         self.server.faults.add("^POST .*/comments$", after=True)
 
+    def join(self, team: str, who: str) -> None:
+        self.server.forge.teams.setdefault(team, set()).add(who)
+
+    def push(self, ref: PullRef) -> None:
+        branch = self.server.forge.pull(NAME, ref.number).head_ref
+        self.server.forge.commit(NAME, branch, {"main.tf": "pushed\n"})
+
+    def branches(self, ref: PullRef) -> set[str]:
+        assert ref.repo == self.repo
+        return branches_of(self.server)
+
+    def hidden(self, ref: PullRef, comment_id: str) -> bool:
+        assert ref.repo == self.repo
+        return self.server.forge.find_comment(NAME, int(comment_id))[1].minimized
+
     def comments(self, ref: PullRef) -> list[tuple[str, str]]:
         return [(one.author, one.body) for one in self.server.forge.pull(NAME, ref.number).comments]
 
@@ -118,8 +140,30 @@ class SandboxWorld:
         return {one.context: one.state for one in repo.latest_statuses(sha)}
 
 
+class AppWorld(SandboxWorld):
+    """The same, as a GitHub App that is installed on the owner."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.app = self.server.apps.create("thera")
+        self.installation = self.server.apps.install(self.app, "acme")
+        self.bot = self.app.login
+        self.forge = self.as_app()
+
+    def as_app(self) -> Forge:
+        """Begin anew as the App, with no token kept from before."""
+        config = ForgeConfig(kind="github", url=self.url, app=AppIdentity(id=self.app.id, key=self.app.key))
+        return Forges([config]).of(self.repo)
+
+    def statuses(self, ref: PullRef) -> dict[str, str]:
+        repo, sha = self.server.forge.repo(NAME), self.server.forge.pull(NAME, ref.number).head_sha
+        return {run.name: run.conclusion or "pending" for run in repo.latest_checks(sha).values()}
+
+
 class MemoryWorld:
     """The forge in memory that stories use."""
+
+    bot = BOT
 
     def __init__(self) -> None:
         self.fake = FakeForge()
@@ -177,6 +221,19 @@ class MemoryWorld:
     def lose_next_answer(self) -> None:
         self.fake.lose_next_answer()
 
+    def join(self, team: str, who: str) -> None:
+        self.fake.teams.setdefault(team, set()).add(who)
+
+    def push(self, ref: PullRef) -> None:
+        self._of(ref).pull = replace(self._of(ref).pull, head_sha="e" * 40)
+
+    def branches(self, ref: PullRef) -> set[str]:
+        one = self._of(ref)
+        return set() if one.branch_deleted else {one.pull.head_ref}
+
+    def hidden(self, ref: PullRef, comment_id: str) -> bool:
+        return comment_id in self._of(ref).hidden
+
     def comments(self, ref: PullRef) -> list[tuple[str, str]]:
         return [(one.author, one.body) for one in self._of(ref).comments.values()]
 
@@ -185,3 +242,9 @@ class MemoryWorld:
 
     def statuses(self, ref: PullRef) -> dict[str, str]:
         return {context: status.state.value for (_, context), status in self._of(ref).statuses.items()}
+
+
+def branches_of(server: SandboxServer, name: str = NAME) -> set[str]:
+    """List a sandbox repository's branches."""
+    listing = server.forge.repo(name).git.git("for-each-ref", "--format=%(refname:short)", "refs/heads")
+    return set(listing.split())
