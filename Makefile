@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-fast lint demo bench lock docs
+.PHONY: help setup test test-fast lint second-opinion demo bench lock docs
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -38,6 +38,15 @@ lint: setup ## format, lint, import rules, types
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+
+# An emulator of GitHub that others wrote; its tests are skipped without it, and fail in CI. Nothing of it is run here.
+EMULATE := 0.12.2
+EMULATE_SHA512 := 707cf52134f7c66dc724ceaa4a4b3bf8c139070fd6ef3a7b932d957b833800d96ce3a11f780cb49bf9d63a34cb24480b110700f605be2f77168ee51c925271b5
+second-opinion: setup ## fetch the emulator that the GitHub App is tested against as well (npm)
+	@mkdir -p .venv/emulate
+	@cd .venv/emulate && npm pack --silent --ignore-scripts emulate@$(EMULATE) >/dev/null
+	@cd .venv/emulate && echo "$(EMULATE_SHA512)  emulate-$(EMULATE).tgz" | sha512sum --check --quiet
+	@tar -xzf .venv/emulate/emulate-$(EMULATE).tgz -C .venv/emulate
 
 demo: setup ## a forge, a server and pull requests on this machine, to look at
 	@$(BIN)/python -m sandbox.demo $(ARGS)

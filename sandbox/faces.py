@@ -1,16 +1,21 @@
 """The same sandbox as one kind of forge or another: what whoever plays on it has to do differently."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sandbox.server import SandboxServer
 
+BOT = "thera-bot"
+_APP = "thera"
 _GITLAB_STATES = {"running": "pending", "failed": "failure", "canceled": "error"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Face:
-    """One kind of forge. `settings` are Thera's own, without their prefix; `statuses` maps names to states."""
+    """One kind of forge. `settings` are Thera's own, without their prefix; `statuses` maps names to states.
+
+    `connect` lets Thera, as `bot`, work on a repository and hear of it at an address.
+    """
 
     name: str
     noun: str
@@ -18,6 +23,8 @@ class Face:
     settings: Callable[[SandboxServer, str, str], Mapping[str, str]]
     approve: Callable[[SandboxServer, str, int, str], object]
     statuses: Callable[[SandboxServer, str, str], Mapping[str, str]]
+    connect: Callable[[SandboxServer, str, str, str], None]
+    bot: str = BOT
 
 
 def _github_settings(forge: SandboxServer, token: str, secret: str) -> Mapping[str, str]:
@@ -27,6 +34,31 @@ def _github_settings(forge: SandboxServer, token: str, secret: str) -> Mapping[s
         "GITHUB_WEBHOOK_SECRET": secret,
         "GITHUB_WRITE_INTERVAL": "0",
     }
+
+
+def _app_settings(forge: SandboxServer, token: str, secret: str) -> Mapping[str, str]:  # noqa: ARG001  (no account's)
+    app = next(iter(forge.apps.all.values()), None) or forge.apps.create(_APP, secret=secret)
+    return {
+        "GITHUB_URL": forge.api_url,
+        "GITHUB_APP_ID": str(app.id),
+        "GITHUB_APP_KEY": app.key,
+        "GITHUB_WEBHOOK_SECRET": secret,
+        "GITHUB_WRITE_INTERVAL": "0",
+    }
+
+
+def _app_connect(forge: SandboxServer, repo: str, url: str, secret: str) -> None:  # noqa: ARG001  (it has its own)
+    (app,) = (app for app in forge.apps.all.values() if app.slug == _APP)
+    app.url = url
+    forge.apps.install(app, repo.partition("/")[0])
+
+
+def _connect(face: str) -> Callable[[SandboxServer, str, str, str], None]:
+    def connect(forge: SandboxServer, repo: str, url: str, secret: str) -> None:
+        forge.forge.permit(repo, BOT, "admin")
+        forge.forge.add_hook(repo, url, secret, face=face)
+
+    return connect
 
 
 def _gitlab_settings(forge: SandboxServer, token: str, secret: str) -> Mapping[str, str]:
@@ -42,7 +74,7 @@ def _gitlab_approve(forge: SandboxServer, repo: str, number: int, who: str) -> N
 
 
 def _github_statuses(forge: SandboxServer, repo: str, sha: str) -> Mapping[str, str]:
-    return {one.context: one.state for one in forge.forge.repo(repo).latest_statuses(sha)}
+    return forge.forge.repo(repo).states(sha)
 
 
 def _gitlab_statuses(forge: SandboxServer, repo: str, sha: str) -> Mapping[str, str]:
@@ -59,7 +91,9 @@ GITHUB = Face(
     settings=_github_settings,
     approve=_github_approve,
     statuses=_github_statuses,
+    connect=_connect("github"),
 )
+GITHUB_APP = replace(GITHUB, settings=_app_settings, connect=_app_connect, bot=f"{_APP}[bot]")
 GITLAB = Face(
     name="gitlab",
     noun="merge request",
@@ -67,5 +101,6 @@ GITLAB = Face(
     settings=_gitlab_settings,
     approve=_gitlab_approve,
     statuses=_gitlab_statuses,
+    connect=_connect("gitlab"),
 )
-FACES: Mapping[str, Face] = {face.name: face for face in (GITHUB, GITLAB)}
+FACES: Mapping[str, Face] = {"github": GITHUB, "github-app": GITHUB_APP, "gitlab": GITLAB}

@@ -13,6 +13,7 @@ from sandbox.githttp import make_git
 from sandbox.github.apps import Apps, make_apps
 from sandbox.github.extras import make_graphql
 from sandbox.github.hooks import GitHubHooks
+from sandbox.github.manifest import make_manifest
 from sandbox.github.payloads import Payloads
 from sandbox.github.routes import make_api
 from sandbox.gitlab.face import GitLabFace
@@ -55,6 +56,7 @@ class SandboxServer:
         self.apps = Apps(self.forge)
         self.app.register_blueprint(make_api(self.forge, self.apps, self.hooks, self._asked), url_prefix=API)
         self.app.register_blueprint(make_apps(self.apps, self._asked), url_prefix=API)
+        self.app.register_blueprint(make_manifest(self.apps, self._asked, api=API))
         self.app.register_blueprint(make_graphql(self.forge))
         face.install(self.app, self.hooks)
         self.app.register_blueprint(make_git(self.forge))

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sandbox.demo import code
-from sandbox.faces import FACES, Face
+from sandbox.faces import BOT, FACES, Face
 from sandbox.model import Comment, Pull
 from sandbox.server import SandboxServer
 
@@ -57,11 +57,11 @@ def wait_for(what: str, seen: Callable[[], Comment | None]) -> Comment:
     raise NotSeen(what)
 
 
-def said(pull: Pull, *parts: str, after: int = 0) -> Callable[[], Comment | None]:
+def said(face: Face, pull: Pull, *parts: str, after: int = 0) -> Callable[[], Comment | None]:
     """Look for a comment of Thera's that has all the parts."""
 
     def look() -> Comment | None:
-        ours = [one for one in pull.comments if one.author == "thera-bot" and one.id > after]
+        ours = [one for one in pull.comments if one.author == face.bot and one.id > after]
         return next((one for one in ours if all(part in one.body for part in parts)), None)
 
     return look
@@ -161,7 +161,7 @@ def story(forge: SandboxServer, face: Face, pull: Pull) -> None:
         NotSeen: a step did not happen.
     """
     say(f"ann opened a {face.noun}: {face.page(forge, REPO, pull.number)}")
-    planned = wait_for("the plan", said(pull, "### Plan:", '"outcome":"succeeded"'))
+    planned = wait_for("the plan", said(face, pull, "### Plan:", '"outcome":"succeeded"'))
     say("Thera planned every project that it touches, through the shared module too:")
     show(planned)
     if "correct-horse-battery" in "".join(one.body for one in pull.comments):
@@ -169,21 +169,21 @@ def story(forge: SandboxServer, face: Face, pull: Pull) -> None:
 
     last = pull.comments[-1].id
     forge.forge.comment(REPO, pull.number, "bob", "thera apply")
-    refused = wait_for("the refusal", said(pull, "approved", "required", after=last))
+    refused = wait_for("the refusal", said(face, pull, "approved", "required", after=last))
     say("bob comments `thera apply`, and is refused, because nobody has approved:")
     show(refused)
 
     face.approve(forge, REPO, pull.number, "bob")
     last = pull.comments[-1].id
     forge.forge.comment(REPO, pull.number, "bob", "thera apply")
-    applied = wait_for("the apply", said(pull, "### Applied", after=last))
+    applied = wait_for("the apply", said(face, pull, "### Applied", after=last))
     say("bob approves and asks again:")
     show(applied)
 
     last = pull.comments[-1].id
     _wait_for_green(forge, face, pull)
     forge.forge.merge(REPO, pull.number, "bob")
-    released = wait_for("the release of the locks", said(pull, "locks free", after=last))
+    released = wait_for("the release of the locks", said(face, pull, "locks free", after=last))
     say("bob merges, and the locks are released:")
     show(released)
 
@@ -222,20 +222,19 @@ def main() -> int:
 
 
 def _tell(forge: SandboxServer, face: Face, data: Path, *, once: bool) -> int:
-    token = forge.forge.create_user("thera-bot")
+    token = forge.forge.create_user(BOT)
     files = code.repository(forge.url)
     local = f'backend "local" {{\n    workspace_dir = "{data}/dns"\n  }}'
     files["dns/main.tf"] = files["dns/main.tf"].replace('backend "local" {}', local)
     forge.forge.create_repo(REPO, files, face=face.name)
     say("building a small world with Terraform: a network, a shop, DNS in two workspaces")
     build_the_world(data.parent / "world", files)
-    for person, right in (("thera-bot", "admin"), ("ann", "write"), ("bob", "write")):
-        if person not in forge.forge.users:
-            forge.forge.create_user(person)
-        forge.forge.permit(REPO, person, right)
+    for person in ("ann", "bob"):
+        forge.forge.create_user(person)
+        forge.forge.permit(REPO, person, "write")
     port = _free_port()
     with thera_running(forge, face, token, data, port) as url:
-        forge.forge.add_hook(REPO, f"{url}/webhooks/{face.name}", SECRET, face=face.name)
+        face.connect(forge, REPO, f"{url}/webhooks/{face.name}", SECRET)
         say(f"the sandbox forge is at {forge.url}, Thera at {url}")
         story(forge, face, open_the_pull(forge, files))
         say("The whole story was seen.", mark="✓")

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import AfterValidator, Field, SecretStr
 
 from server.config.loading import ConfigMistake, ConfigMistaken, Section, line_of, load, spell
@@ -160,12 +163,19 @@ def _mistakes(entry: ForgeEntry) -> Iterator[ConfigMistake]:
         yield mistake("app_id", "set a token or an App, not both")
     if not entry.token and entry.app_id is None:
         yield mistake("token", "required, unless `app_id` and `app_key` are set")
-    if entry.app_id is not None and "PRIVATE KEY" not in entry.app_key:
-        yield mistake("app_key", "required with the App's id: its private key, a PEM file")
+    if entry.app_id is not None and not _is_rsa_key(entry.app_key):
+        yield mistake("app_key", "required with the App's id: its private RSA key, the PEM file that the forge gave")
     if not entry.webhook_secret:
         yield mistake("webhook_secret", "required, so that nobody else can send events")
     if entry.ca_file is not None and not entry.ca_file.is_file():
         yield mistake("ca_bundle", f"there is no file {entry.ca_file}")
+
+
+def _is_rsa_key(text: str) -> bool:
+    try:
+        return isinstance(load_pem_private_key(text.encode(), password=None), RSAPrivateKey)
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # a TypeError is a key that wants a password
+        return False
 
 
 def forge_mistakes(settings: Settings) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from github import Auth, Github
 from github.GithubException import UnknownObjectException
 from github.Requester import Requester
+from jwt.exceptions import InvalidKeyError
 
 from server.domain.errors import Refused, UserMistake
 from server.domain.refs import RepoRef
@@ -120,9 +121,12 @@ class AppTokens:
         return _Kept(str(answer["token"]), expires_at)
 
     def _ask(self, verb: str, path: str, what: str) -> Mapping[str, Any]:
-        with translated(what, credential=_KEY):
-            requester: Requester = self._connect().requester
-            answer: Mapping[str, Any] = requester.requestJsonAndCheck(verb, path)[1]
+        try:
+            with translated(what, credential=_KEY):
+                requester: Requester = self._connect().requester
+                answer: Mapping[str, Any] = requester.requestJsonAndCheck(verb, path)[1]
+        except InvalidKeyError as error:
+            raise Refused(f"The App's key is no private key ({what}). {_KEY}") from error
         return answer
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import jwt
 import pytest
@@ -54,6 +55,17 @@ def opened(api: Api) -> int:
     answer = api.ask("POST", f"/repos/{NAME}/pulls", asked)
     assert answer.status_code == 201, answer.text
     return int(answer.json()["number"])
+
+
+def redeem_a_manifest(api: Api) -> None:
+    """Make an App as a browser does, and redeem its code; a second time there is nothing to redeem."""
+    hook = {"url": "https://thera.test/webhooks/github"}
+    manifest = {"name": "Made", "hook_attributes": hook, "redirect_url": "https://thera.test/setup/made"}
+    form = {"manifest": json.dumps(manifest), "state": "s"}
+    answer = requests.post(f"{api.server.url}/settings/apps", data=form, allow_redirects=False, timeout=10)
+    code = parse_qs(urlsplit(answer.headers["Location"]).query)["code"][0]
+    assert api.ask("POST", f"/app-manifests/{code}/conversions").status_code == 201
+    assert api.ask("POST", f"/app-manifests/{code}/conversions").status_code == 404
 
 
 def test_every_route_can_be_walked(api: Api) -> None:
@@ -132,6 +144,7 @@ def walk_as_an_app(api: Api, sha: str) -> None:
     assert api.ask("PATCH", path, ended, who="installed").json()["conclusion"] == "success"
     assert api.ask("PATCH", path, ended, who="ann").status_code == 404
     assert api.read(f"/repos/{NAME}/commits/{sha}/check-runs")["total_count"] == 1
+    redeem_a_manifest(api)
 
 
 def walk_webhooks_and_teams(api: Api) -> None:

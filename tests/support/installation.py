@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy
 
-from sandbox.faces import GITHUB, Face
+from sandbox.faces import BOT, GITHUB, Face
 from sandbox.model import Comment, Pull
 from sandbox.server import SandboxServer
 from server.comments.marker import parse_marker
@@ -27,7 +27,6 @@ from tests.support.terraform import LAB_REQUIRED_PROVIDERS
 T = TypeVar("T")
 
 REPO = "acme/infra"
-BOT = "thera-bot"
 HOOK_SECRET = "acceptance-webhook-secret"
 WEB_PASSWORD = "acceptance-web-password"
 SECRET_KEY = "acceptance-secret-key-of-32-chars"
@@ -292,10 +291,10 @@ class Installation:
 
     def create_repo(self, files: Mapping[str, str]) -> None:
         self.forge.forge.create_repo(REPO, files, face=self.face.name)
-        for person, right in ((BOT, "admin"), ("ann", "write"), ("bob", "write")):
-            self.forge.forge.permit(REPO, person, right)
+        for person in ("ann", "bob"):
+            self.forge.forge.permit(REPO, person, "write")
         hook = f"{self.front.ready_at}/webhooks/{self.face.name}"
-        self.forge.forge.add_hook(REPO, hook, HOOK_SECRET, face=self.face.name)
+        self.face.connect(self.forge, REPO, hook, HOOK_SECRET)
 
     def open_pull(self, files: Mapping[str, str], *, branch: str = "change") -> Pull:
         """Commit files to a branch and open a pull request; without a repository yet, make it."""
@@ -319,7 +318,7 @@ class Installation:
 
     def says(self, pull: Pull, *, after: int = 0) -> list[Comment]:
         """List Thera's comments on a pull."""
-        return [one for one in pull.comments if one.author == BOT and one.id > after]
+        return [one for one in pull.comments if one.author == self.face.bot and one.id > after]
 
     def statuses(self, pull: Pull) -> dict[str, str]:
         """Give the head's statuses."""

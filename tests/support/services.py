@@ -83,6 +83,11 @@ def _version(name: str) -> int:
     return int(name) if name.isdigit() else 0
 
 
+def _emulate() -> Path | None:
+    entry = Path(__file__).parents[2] / ".venv/emulate/package/dist/api.js"
+    return entry if entry.exists() else None
+
+
 _PROGRAMS = {
     "redis-server": _Program(lambda: _on_path("redis-server"), "Redis (Debian: redis-server)"),
     "postgres": _Program(_postgres, "the PostgreSQL server (Debian: postgresql)"),
@@ -91,6 +96,8 @@ _PROGRAMS = {
         lambda: _on_path("chromium", "chromium-browser", "google-chrome-stable", "google-chrome"),
         "Chromium (Debian: chromium)",
     ),
+    "node": _Program(lambda: _on_path("node", "nodejs"), "Node.js 18 or newer (Debian: nodejs)"),
+    "emulate": _Program(_emulate, "npm's emulate by `make second-opinion`"),
 }
 
 

@@ -3,12 +3,19 @@
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from server.config.forges import forge_mistakes, load_forges
 from server.config.loading import ConfigMistaken
 from server.config.settings import Settings, load_settings
 
-PEM = "-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----"
+PEM = (
+    rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    .private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    .decode()
+    .strip()
+)
 FILE = """\
 forges:
   - kind: github
@@ -85,6 +92,7 @@ def test_every_mistake_is_listed_with_its_place(tmp_path: Path) -> None:
         ("webhook_secret: abcdefgh", "token: required, unless"),
         ("webhook_secret: abcdefgh\n    token: t\n    app_id: 3", "app_id: set a token or an App, not both"),
         ("webhook_secret: abcdefgh\n    app_id: 3", "app_key: required with the App's id"),
+        ("webhook_secret: abcdefgh\n    app_id: 3\n    app_key: PRIVATE KEY, some of it", "app_key: required with"),
         ("webhook_secret: abcdefgh\n    token: t\n    ca_bundle: /nowhere", "ca_bundle: there is no file /nowhere"),
         ("webhook_secret: abcdefgh\n    token: t\n    token_file: x", "`token` is set as well"),
         ("webhook_secret: abcdefgh\n    token_file: nowhere", "cannot read nowhere"),
