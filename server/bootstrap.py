@@ -186,7 +186,10 @@ def make_server(settings: Settings, *, web: bool, reactor: bool, restart: Callab
     store = Store(engine, ringer.ring)
     ctx = make_context(settings, store)
     if not ctx.forges.configs:
-        log.warning("server.no_forge", remedy="no forge is configured: set one up", at=f"{settings.public_url}/setup")
+        words = f"no forge is configured: sign in as {settings.web_username} and set one up"
+        password = settings.data_dir / "web_password"
+        place = str(password) if password.exists() else "THERA_WEB_PASSWORD"
+        log.warning("server.no_forge", remedy=words, at=f"{settings.public_url}/setup", password_in=place)
     ringer.attach(ctx)
     register(celery, ctx, ringer)
     gateway = ServerGateway(ctx)
