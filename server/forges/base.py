@@ -64,10 +64,11 @@ class Permission(IntEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Credential:
-    """How git gets at a repository over HTTP."""
+    """How git gets at a repository over HTTP; `ca_certificate` (PEM) is the forge's own authority, if it has one."""
 
     username: str = ""
     password: str = field(default="", repr=False)
+    ca_certificate: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,6 +35,11 @@ class ForgeConfig:
     ca_file: Path | None = None
     write_interval: timedelta = timedelta(0)
 
+    @property
+    def ca_certificate(self) -> str:
+        """The authority's certificate itself (PEM), for those who have no such file; empty without one."""
+        return "" if self.ca_file is None else self.ca_file.read_text(encoding="ascii")
+
     def fit(self, repo: RepoRef) -> int:
         """Say how closely one of `owners` fits a repository's owner: 0 is not at all, more is closer."""
         parts = repo.owner.lower().split("/")

@@ -37,6 +37,7 @@ class GitHubForge:
     def __init__(self, config: ForgeConfig) -> None:
         self._client = GitHubClient(config)
         self._login = config.login
+        self._ca_certificate = config.ca_certificate
         self.host = host_of(config.url)
         is_app = self._client.app is not None
         self.capabilities = Capabilities(comment_limit=_COMMENT_LIMIT, can_hide_comments=True, has_checks=is_app)
@@ -248,7 +249,9 @@ class GitHubForge:
 
     def credential(self, repo: RepoRef) -> Credential:
         """See `Forge`."""
-        return Credential(username="x-access-token", password=self._client.tokens.of(repo))
+        return Credential(
+            username="x-access-token", password=self._client.tokens.of(repo), ca_certificate=self._ca_certificate
+        )
 
 
 def _author(thing: Any) -> str:

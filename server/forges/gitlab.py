@@ -38,6 +38,7 @@ class GitLabForge:
         self._api = GitLabApi(config)
         self._token = config.token
         self._login = config.login
+        self._ca_certificate = config.ca_certificate
         self._throttle = Throttle(config.write_interval)
         self._clone_urls: dict[RepoRef, str] = {}
         self.host = host_of(config.url)
@@ -269,7 +270,7 @@ class GitLabForge:
 
     def credential(self, repo: RepoRef) -> Credential:  # noqa: ARG002  (a token is for all repositories)
         """See `Forge`. With a token for its password GitLab takes any user name; this is the one it documents."""
-        return Credential(username="oauth2", password=self._token)
+        return Credential(username="oauth2", password=self._token, ca_certificate=self._ca_certificate)
 
 
 def _divergence(current: Json, branch: str) -> tuple[bool, str]:

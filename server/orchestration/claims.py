@@ -5,6 +5,7 @@ HTTP API calls the same code.
 """
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,6 +16,7 @@ from server.domain.job import Job, JobState
 from server.domain.lock import LockMode, LockScope, lock_key
 from server.domain.pull import Pull
 from server.domain.run import Run
+from server.orchestration.access import with_credentials
 from server.orchestration.context import Context
 from server.orchestration.record import fail_queued, lock_run, record
 from server.store.artifacts import ArtifactRow
@@ -26,9 +28,14 @@ from workers.protocol.jobs import (
     ArtifactRef,
     Assignment,
     Discover,
+    Hooks,
+    Import,
     Orders,
     Phase,
     Plan,
+    PolicyCheck,
+    ProjectWork,
+    StateRm,
     Ticket,
     Version,
     Work,
@@ -38,12 +45,20 @@ from workers.protocol.results import Failure, FailureKind, Report
 
 log = structlog.get_logger()
 
-_WORK: dict[Phase, type[Discover] | type[Plan] | type[Apply] | type[Version]] = {
+_WORK: Mapping[Phase, type[Work]] = {
     Phase.DISCOVER: Discover,
     Phase.PLAN: Plan,
+    Phase.POLICY: PolicyCheck,
     Phase.APPLY: Apply,
+    Phase.IMPORT: Import,
+    Phase.STATE_RM: StateRm,
+    Phase.HOOKS: Hooks,
     Phase.VERSION: Version,
 }
+_KNOWN_FROM_THE_FIRST = frozenset({Phase.DISCOVER, Phase.PLAN, Phase.APPLY, Phase.VERSION})
+
+
+_NAMES = {Phase.APPLY: "apply", Phase.IMPORT: "import", Phase.STATE_RM: "removal from the state"}
 
 
 class AttemptOver(Refused):
@@ -65,7 +80,11 @@ class ServerGateway:
             if job is None or job.state is not JobState.QUEUED or job.attempt != ticket.attempt:
                 return None
             pull = uow.pulls.get(_run_of(uow, job).pull_id)
-        work = self._with_credential(from_data(_WORK[job.phase], dict(job.spec)), pull)
+        work = work_of(job)
+        if worker.protocol < _protocol_of(work):
+            log.warning("job.withheld", job_id=job.id, phase=job.phase, worker=worker.name, speaks=worker.protocol)
+            return None  # it is rung for again, and a newer worker takes it
+        work = with_credentials(ctx.forges, work, pull.ref.repo)
         with ctx.store.transaction() as uow:
             lock_run(uow, job.run_id)
             job = uow.jobs.get_for_update(job.id)
@@ -87,13 +106,6 @@ class ServerGateway:
             timeout_seconds=int(ctx.rules.job_timeout.total_seconds()),
         )
 
-    def _with_credential(self, work: Work, pull: Pull) -> Work:
-        if isinstance(work, Version):
-            return work
-        credential = self._ctx.forges.of(pull.ref.repo).credential(pull.ref.repo)
-        checkout = replace(work.checkout, username=credential.username, password=credential.password)
-        return replace(work, checkout=checkout)
-
     def heartbeat(self, ticket: Ticket) -> Orders:
         """Note that the job is alive and say whether it should stop."""
         self._check(ticket)
@@ -113,25 +125,14 @@ class ServerGateway:
             )
 
     def put_artifact(self, ticket: Ticket, content: bytes) -> ArtifactRef:
-        """Encrypt and store the plan of a plan job, bound to what it was made from."""
+        """Encrypt and store what a job made (a plan; the files that hooks wrote), bound to what it was made from."""
         self._check(ticket)
         now = self._ctx.clock()
         with self._ctx.store.reading() as uow:
             job = self._running(uow, ticket)
             run = _run_of(uow, job)
             pull = uow.pulls.get(run.pull_id)
-            project = None if job.project is None else uow.projects.get(pull.id, job.project)
-        if job.phase is not Phase.PLAN or job.project is None or project is None:
-            raise UserMistake("Only a plan job has a plan to store.")
-        binding = {
-            "repo": str(pull.ref.repo),
-            "pull": pull.ref.number,
-            "head": run.head_sha,
-            "dir": job.project.dir,
-            "workspace": job.project.workspace,
-            "name": job.project.name,
-            "workflow": project.workflow_digest,
-        }
+            binding = _binding(uow, job, run, pull)
         row = ArtifactRow.new(id=new_id(), pull_id=pull.id, run_id=run.id, job_id=job.id, binding=binding, now=now)
         artifact = self._ctx.vault.seal(row, content)  # before the row: a row never names a file that is not there
         with self._ctx.store.transaction() as uow:
@@ -140,14 +141,13 @@ class ServerGateway:
         return ArtifactRef(id=artifact.id, sha256=artifact.sha256, size=artifact.size)
 
     def get_artifact(self, ticket: Ticket, artifact_id: str) -> bytes:
-        """Hand an apply job the very plan it was made for."""
+        """Hand a job the very plan, or the very files, that it was made for."""
         self._check(ticket)
         with self._ctx.store.reading() as uow:
             job = self._running(uow, ticket)
-            wanted = from_data(Apply, dict(job.spec)).plan if job.phase is Phase.APPLY else None
             artifact = uow.artifacts.get(artifact_id)
-        if wanted is None or wanted.id != artifact_id or artifact is None or artifact.deleted_at is not None:
-            raise UserMistake("This job has no such plan.")
+        if artifact_id not in _artifacts_of(work_of(job)) or artifact is None or artifact.deleted_at is not None:
+            raise UserMistake("This job has no such artifact.")
         return self._ctx.vault.open(artifact)
 
     def report(self, ticket: Ticket, report: Report) -> None:
@@ -170,6 +170,49 @@ class ServerGateway:
         return job
 
 
+def work_of(job: Job) -> Work:
+    """Read what a job is to do, as it was decided."""
+    return from_data(_WORK[job.phase], dict(job.spec))
+
+
+def _protocol_of(work: Work) -> int:
+    """Say the oldest protocol that a worker has to speak to do this right."""
+    if work.phase not in _KNOWN_FROM_THE_FIRST:
+        return 2
+    if isinstance(work, Discover):
+        return 2 if work.hooks else 1
+    if isinstance(work, Plan | Apply):
+        return 2 if work.at_commit or work.generated is not None or (isinstance(work, Plan) and work.destroy) else 1
+    return 1
+
+
+def _artifacts_of(work: Work) -> set[str]:
+    """Name the artifacts that a job may read."""
+    plan = {work.plan.id} if isinstance(work, Apply | PolicyCheck) else set()
+    generated = work.generated if isinstance(work, ProjectWork | Hooks) else None
+    return plan if generated is None else plan | {generated.id}
+
+
+def _binding(uow: UnitOfWork, job: Job, run: Run, pull: Pull) -> Mapping[str, object]:
+    """Say what an artifact is made from: it opens as nothing else.
+
+    Raises:
+        UserMistake: the job makes none.
+    """
+    made_of = {"repo": str(pull.ref.repo), "pull": pull.ref.number, "head": run.head_sha}
+    if job.phase is Phase.DISCOVER:
+        return made_of | {"kind": "generated"}
+    project = None if job.project is None else uow.projects.get(pull.id, job.project)
+    if job.phase is not Phase.PLAN or job.project is None or project is None:
+        raise UserMistake("Only a plan job has a plan to store.")
+    return made_of | {
+        "dir": job.project.dir,
+        "workspace": job.project.workspace,
+        "name": job.project.name,
+        "workflow": project.workflow_digest,
+    }
+
+
 def _run_of(uow: UnitOfWork, job: Job) -> Run:
     run = uow.runs.get(job.run_id)
     if run is None:
@@ -178,21 +221,21 @@ def _run_of(uow: UnitOfWork, job: Job) -> Run:
 
 
 def _why_stale(uow: UnitOfWork, job: Job, pull: Pull) -> str | None:
-    """Look once more, under lock, whether an apply may start. Other phases may always."""
-    if job.phase is not Phase.APPLY or job.project is None:
+    """Look once more, under lock, whether what changes the world may start. Other phases may always."""
+    if not job.phase.changes_the_world or job.project is None:
         return None
-    work = from_data(Apply, dict(job.spec))
-    row = uow.projects.get(pull.id, job.project)
+    work, row = work_of(job), uow.projects.get(pull.id, job.project)
+    what = _NAMES[job.phase]
     if not pull.is_open:
-        return "the pull request was closed before the apply started"
-    if work.checkout.head_sha != pull.head_sha:
-        return f"the pull request moved on to `{pull.head_sha[:7]}` before the apply started"
-    if row is None or row.artifact_id != work.plan.id:
-        return "the plan was replaced or discarded before the apply started"
+        return f"the pull request was closed before the {what} started"
+    if isinstance(work, ProjectWork) and work.checkout.head_sha != pull.head_sha:
+        return f"the pull request moved on to `{pull.head_sha[:7]}` before the {what} started"
+    if row is None or (isinstance(work, Apply) and row.artifact_id != work.plan.id):
+        return f"the plan was replaced or discarded before the {what} started"
     if row.config.get("lock_mode") != LockMode.DISABLED:
         key = lock_key(pull.ref.repo, row.key, LockScope(row.config.get("lock_scope", LockScope.PROJECT)))
         if not any(lock.key == key for lock in uow.locks.of_pull(pull.id)):
-            return "the project's lock was released before the apply started"
+            return f"the project's lock was released before the {what} started"
     return None
 
 
