@@ -136,6 +136,7 @@ def make_context(settings: Settings, store: Store) -> Context:
         allowlist=Allowlist.parse(settings.repo_allowlist),
         rules=Rules(
             words=settings.command_name,
+            allowed=settings.allow_commands,
             status_prefix=settings.status_prefix,
             public_url=settings.public_url,
             allow_forks=settings.allow_forks,

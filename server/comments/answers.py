@@ -1,18 +1,19 @@
 """The short comments: help, mistakes, what was released, why not."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from server.comments.grammar import FORMS
+from server.comments.grammar import ALWAYS_ALLOWED, FORMS
 from server.comments.templating import fill
 from server.domain.commands import Mistake
 from server.domain.requirements import Unmet
 
 
-def render_help(word: str, topic: str | None = None) -> str:
-    """Explain all commands, or one."""
+def render_help(word: str, topic: str | None = None, *, allowed: Collection[str] = tuple(FORMS)) -> str:
+    """Explain all commands that are switched on, or one; `allowed` are their first words."""
     if topic is not None and topic in FORMS:
         return fill("help_topic", form=FORMS[topic], word=word)
-    return fill("help", forms=tuple(FORMS.values()), word=word)
+    forms = tuple(form for verb, form in FORMS.items() if verb in {*allowed, *ALWAYS_ALLOWED})
+    return fill("help", forms=forms, word=word)
 
 
 def render_mistake(mistake: Mistake) -> str:

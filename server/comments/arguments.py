@@ -21,6 +21,7 @@ class _Reading:
     word: str
     left: list[str]
     values: dict[str, str] = field(default_factory=dict)
+    operands: list[str] = field(default_factory=list)
 
     def wrong(self, complain: Callable[..., str], *facts: object) -> UserMistake:
         return UserMistake(complain(*facts, self.form, self.word))
@@ -41,12 +42,41 @@ def read(form: Form, arguments: Sequence[str], *, word: str, blocked: Sequence[s
         if argument == "--":
             extra = _extra(form, tuple(reading.left), blocked)
             break
-        _take(reading, argument)
+        if form.operands and not argument.startswith("-"):
+            reading.operands.append(argument)
+        else:
+            _take(reading, argument)
+    _check_operands(reading, blocked)
     values = reading.values
     if "project" in values and ("dir" in values or "workspace" in values):
         raise reading.wrong(mistakes.two_targets)
     target = Target(dir=values.get("dir"), workspace=values.get("workspace"), project=values.get("project"))
-    return Command(kind=form.kind, target=target, extra_args=extra, verbose="verbose" in values)
+    if "auto-merge-method" in values and "auto-merge-disabled" in values:
+        raise reading.wrong(mistakes.two_wishes)
+    return Command(
+        kind=form.kind,
+        target=target,
+        extra_args=extra,
+        verbose="verbose" in values,
+        arguments=tuple(reading.operands),
+        policy_set=values.get("policy-set"),
+        clear_approval="clear-policy-approval" in values,
+        automerge="auto-merge-disabled" not in values,
+        merge_method=values.get("auto-merge-method", ""),
+    )
+
+
+def _check_operands(reading: _Reading, blocked: Sequence[str]) -> None:
+    wanted, found = reading.form.operands, reading.operands
+    if wanted is None:
+        return
+    if len(found) < wanted.least or (wanted.most is not None and len(found) > wanted.most):
+        raise reading.wrong(mistakes.wrong_operands, tuple(found))
+    for item in found:
+        if _UNSEEN.search(item):
+            raise UserMistake(mistakes.blocked_extra(item, "it contains characters that cannot be seen"))
+        if any(item == entry or item.startswith(f"{entry}=") for entry in blocked):
+            raise UserMistake(mistakes.blocked_extra(item, "it would change where or with what Terraform runs"))
 
 
 def _take(reading: _Reading, argument: str) -> None:
@@ -98,8 +128,6 @@ def _checked(reading: _Reading, option: Option, value: str) -> str:
 def _broken_by_dir(value: str) -> str | None:
     if ".." in value.split("/"):
         return "it is relative to the repository's root, and `..` is not allowed"
-    if re.search(r"[*?\[\]]", value):
-        return "a pattern cannot be given; name one directory, or leave it out for all"
     return "it contains characters that cannot be seen" if _UNSEEN.search(value) else None
 
 
@@ -120,7 +148,14 @@ def _broken_by_project(value: str) -> str | None:
     return "a project's name contains no white space" if is_broken else None
 
 
+def _broken_by_method(value: str) -> str | None:
+    return None if value in _METHODS else f"it is one of {', '.join(_METHODS)}"
+
+
+_METHODS = ("merge", "squash", "rebase")
 _RULES: Mapping[str, Callable[[str], str | None]] = {
+    "policy-set": _broken_by_project,
+    "auto-merge-method": _broken_by_method,
     "dir": _broken_by_dir,
     "workspace": broken_by_workspace,
     "project": _broken_by_project,

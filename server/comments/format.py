@@ -55,8 +55,7 @@ def cell_code(text: str) -> Markdown:
 
 def md(text: str) -> Markdown:
     """Write plain text so that Markdown takes it literally. Never put it at the start of a line."""
-    text = _SPECIAL.sub(r"\\\g<0>", one_line(text))
-    return Markdown(_MENTION.sub("@\u200b", text))
+    return Markdown(_literal(one_line(text)))
 
 
 def prose(text: str, *, in_table: bool = False) -> Markdown:
@@ -72,7 +71,8 @@ def prose(text: str, *, in_table: bool = False) -> Markdown:
 
 
 def _literal(text: str) -> str:
-    return _MENTION.sub("@\u200b", _SPECIAL.sub(r"\\\g<0>", text))
+    # Mentions first: an escape between the sign and the name would hide one from us, and from no forge.
+    return _SPECIAL.sub(r"\\\g<0>", _MENTION.sub("@\u200b", text))
 
 
 def paragraphs(text: str) -> Markdown:

@@ -30,7 +30,7 @@ def unreadable(rest: str, reason: str) -> str:
 
 def unknown_command(found: str, word: str) -> str:
     """Answer a verb that is not ours."""
-    known = enumeration(code(name) for name in FORMS)
+    known = enumeration(code(form.kind) for form in FORMS.values())
     if found in ELSEWHERE:
         return _say(f"There is no command {code(found)} here. {ELSEWHERE[found]}", f"I know {known}.")
     meant = closest(found, FORMS)
@@ -103,6 +103,31 @@ def two_targets(form: Form, word: str) -> str:
         f"{code('-p')} already says directory and workspace, so {code('-d')} and {code('-w')} cannot stand beside it.",
         usage=form.usage(word),
     )
+
+
+def two_wishes(form: Form, word: str) -> str:
+    """Answer a way to merge beside the wish not to."""
+    return _say("`--auto-merge-disabled` says not to merge, and `--auto-merge-method` how to.", usage=form.usage(word))
+
+
+def wrong_operands(found: tuple[str, ...], form: Form, word: str) -> str:
+    """Answer too few or too many words beside the flags."""
+    said = f"found {enumeration(code(one) for one in found)}" if found else "found nothing"
+    names = form.operands.names if form.operands else "nothing"
+    return _say(f"{code(form.kind)} wants {code(names)}, and I {said}.", usage=form.usage(word))
+
+
+def not_switched_on(form: Form) -> str:
+    """Answer a command that the operator has not allowed."""
+    return _say(
+        f"{code(form.kind)} is not switched on here; the operator can, with `THERA_ALLOW_COMMANDS`.", form.instead
+    )
+
+
+def wrong_subcommand(found: str, form: Form, word: str) -> str:
+    """Answer `state` with something else than `rm`."""
+    said = f"not {code(found)}" if found else "and nothing follows it"
+    return _say(f"{code(form.kind.verb)} knows one thing, {code(form.kind)}, {said}.", usage=form.usage(word))
 
 
 def bad_value(option: Option, value: str, rule: str, form: Form, word: str) -> str:

@@ -2,11 +2,12 @@
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from server.comments import mistakes
 from server.comments.arguments import read
-from server.comments.grammar import BARE, BLOCKED_EXTRA_ARGS, FORMS, HELP_WORDS, TOOLS
+from server.comments.grammar import ALWAYS_ALLOWED, BARE, BLOCKED_EXTRA_ARGS, FORMS, HELP_WORDS, TOOLS, Form
 from server.domain.commands import Command, CommandKind, Mistake, NotForUs, Utterance
 from server.domain.errors import UserMistake
 
@@ -15,10 +16,24 @@ _INLINE_CODE = re.compile(r"(`+)(?!`)(.*[^`])\1")
 _SHORTEST_WORD_WORTH_GUESSING = 4
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Ear:
+    """What is listened for: our own words, the commands that are switched on, and what Terraform may not be given."""
+
+    words: tuple[str, ...]
+    allowed: Collection[str]
+    blocked: Sequence[str]
+
+
 def parse(
-    body: str, *, words: Sequence[str], login: str, blocked_extra_args: Sequence[str] = BLOCKED_EXTRA_ARGS
+    body: str,
+    *,
+    words: Sequence[str],
+    login: str,
+    allowed: Collection[str] = tuple(FORMS),
+    blocked_extra_args: Sequence[str] = BLOCKED_EXTRA_ARGS,
 ) -> Utterance:
-    """Understand a comment.
+    """Understand a comment; `allowed` are the first words of the commands that are switched on.
 
     A command is the comment's only line. It starts with one of `words`, with `@login`, or with a slash
     (`/plan`), or is one bare word (`plan`). Everything else, quotes and fences included, is conversation.
@@ -26,15 +41,15 @@ def parse(
     line = _only_line(body)
     if not line:
         return NotForUs()
-    names = [word.lower() for word in words] or ["thera"]
+    ear = _Ear(words=tuple(word.lower() for word in words) or ("thera",), allowed=allowed, blocked=blocked_extra_args)
     typed, rest = (*line.split(maxsplit=1), "")[:2]
     word = typed.lower()
-    if word in names or (login and word == f"@{login.lower()}"):
-        return _addressed(rest, word=word if word in names else names[0], blocked=blocked_extra_args)
+    if word in ear.words or (login and word == f"@{login.lower()}"):
+        return _addressed(rest, ear, word=word if word in ear.words else ear.words[0])
     if word.removeprefix("/") in BARE:
-        return _bare(word, rest, name=names[0], blocked=blocked_extra_args)
-    if _is_meant_for_us(word, rest, names):
-        near = min(names, key=lambda name: edit_distance(word, name))
+        return _bare(word, rest, ear)
+    if _is_meant_for_us(word, rest, ear.words):
+        near = min(ear.words, key=lambda name: edit_distance(word, name))
         return Mistake(mistakes.other_word(line, typed, near))
     return NotForUs()
 
@@ -51,9 +66,9 @@ def _only_line(body: str) -> str | None:
     return line
 
 
-def _bare(word: str, rest: str, *, name: str, blocked: Sequence[str]) -> Utterance:
-    verb = word.removeprefix("/")
-    said = _addressed(f"{verb} {rest}", word=name, blocked=blocked)
+def _bare(word: str, rest: str, ear: _Ear) -> Utterance:
+    verb, name = word.removeprefix("/"), ear.words[0]
+    said = _addressed(f"{verb} {rest}", ear, word=name)
     if word.startswith("/") or not rest:
         return said
     if isinstance(said, Command) and rest.startswith("-"):
@@ -61,7 +76,7 @@ def _bare(word: str, rest: str, *, name: str, blocked: Sequence[str]) -> Utteran
     return NotForUs()
 
 
-def _addressed(rest: str, *, word: str, blocked: Sequence[str]) -> Utterance:
+def _addressed(rest: str, ear: _Ear, *, word: str) -> Utterance:
     try:
         tokens = shlex.split(rest)
     except ValueError as error:
@@ -73,17 +88,35 @@ def _addressed(rest: str, *, word: str, blocked: Sequence[str]) -> Utterance:
         return _help(arguments, word=word)
     if verb not in FORMS:
         return Mistake(mistakes.unknown_command(verb, word))
-    return _with_arguments(verb, arguments, word=word, blocked=blocked)
+    return _with_arguments(FORMS[verb], arguments, ear, word=word)
 
 
-def _with_arguments(verb: str, arguments: Sequence[str], *, word: str, blocked: Sequence[str]) -> Utterance:
+def _with_arguments(form: Form, arguments: Sequence[str], ear: _Ear, *, word: str) -> Utterance:
     ours = arguments[: arguments.index("--")] if "--" in arguments else arguments
     if "-h" in ours or "--help" in ours:
-        return Command(kind=CommandKind.HELP, topic=verb)
+        return Command(kind=CommandKind.HELP, topic=form.kind.verb)
+    if form.kind.verb not in {*ear.allowed, *ALWAYS_ALLOWED}:
+        return Mistake(mistakes.not_switched_on(form))
     try:
-        return read(FORMS[verb], arguments, word=word, blocked=blocked)
+        return read(form, _without_second_word(form, arguments, word=word), word=word, blocked=ear.blocked)
     except UserMistake as mistake:
         return Mistake(str(mistake))
+
+
+def _without_second_word(form: Form, arguments: Sequence[str], *, word: str) -> Sequence[str]:
+    """Take the `rm` out of `state rm`; flags may stand before it.
+
+    Raises:
+        UserMistake: something else stands there.
+    """
+    wanted = form.kind.value.partition(" ")[2]
+    if not wanted:
+        return arguments
+    if wanted not in arguments:
+        found = next((one for one in arguments if not one.startswith("-")), "")
+        raise UserMistake(mistakes.wrong_subcommand(found, form, word))
+    at = list(arguments).index(wanted)
+    return [*arguments[:at], *arguments[at + 1 :]]
 
 
 def _help(arguments: Sequence[str], *, word: str) -> Utterance:

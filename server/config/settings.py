@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
+from server.domain.commands import CommandKind
+
 PREFIX = "THERA_"
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
@@ -49,6 +51,16 @@ def _words(value: tuple[str, ...]) -> tuple[str, ...]:
 def _long_enough(value: SecretStr | None) -> SecretStr | None:
     if value is not None and len(value.get_secret_value()) < 16:  # noqa: PLR2004  (explained by the message)
         raise ValueError("expected at least 16 characters")
+    return value
+
+
+def _commands(value: tuple[str, ...]) -> tuple[str, ...]:
+    known = [kind.verb for kind in CommandKind if kind is not CommandKind.HELP]
+    if value == ("all",):
+        return tuple(known)
+    for name in value:
+        if name not in known:
+            raise ValueError(f"there is no command {name!r}; expected some of {', '.join(known)}, or all")
     return value
 
 
@@ -100,6 +112,10 @@ class Settings(BaseModel):
     command_name: Annotated[CommaList, AfterValidator(_words)] = Field(
         ("thera",),
         description="Trigger words in comments, the first one being used in answers: `thera,atlantis` eases a migration.",
+    )
+    allow_commands: Annotated[CommaList, AfterValidator(_commands)] = Field(
+        ("plan", "apply", "approve_policies", "unlock", "cancel", "version"),
+        description="Commands that may be given in comments, by their first words; `all` adds `import` and `state`.",
     )
     status_name: str | None = Field(None, description="Prefix of commit statuses. Default: the first `COMMAND_NAME`.")
     allow_forks: bool = Field(

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from workers.protocol.jobs import ProjectKey
 
@@ -25,7 +27,18 @@ class Target:
             return key.name == self.project
         if self.is_empty:
             return True
-        return key.dir == (self.dir or ".") and key.workspace == (self.workspace or "default")
+        return self.covers_dir(key.dir) and key.workspace == (self.workspace or "default")
+
+    @property
+    def is_pattern(self) -> bool:
+        """Say whether the directory is a pattern for several."""
+        return self.dir is not None and any(mark in self.dir for mark in "*?[")
+
+    def covers_dir(self, directory: str) -> bool:
+        """Say whether a directory is meant: `*` stays between two slashes, `**` crosses them."""
+        if self.dir is None or not self.is_pattern:
+            return directory == (self.dir or ".")
+        return _fits(tuple(directory.split("/")), tuple(self.dir.split("/")))
 
     @property
     def flags(self) -> str:
@@ -40,21 +53,40 @@ class Target:
         return " ".join(parts)
 
 
+@lru_cache(maxsize=4096)  # it also keeps a pattern of many `**` from being tried over and over
+def _fits(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
+    if not pattern:
+        return not parts
+    if pattern[0] == "**":
+        return _fits(parts, pattern[1:]) or (bool(parts) and _fits(parts[1:], pattern))
+    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])
+
+
 class CommandKind(StrEnum):
     """The word that people type."""
 
     PLAN = "plan"
     APPLY = "apply"
+    APPROVE_POLICIES = "approve_policies"
+    IMPORT = "import"
+    STATE_RM = "state rm"
     UNLOCK = "unlock"
     CANCEL = "cancel"
     VERSION = "version"
     HELP = "help"
+
+    @property
+    def verb(self) -> str:
+        """The first word of it."""
+        return self.value.partition(" ")[0]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
     """One command. `topic` is only for help: the command somebody asked about.
 
+    `arguments` are what it is about beside projects: an address and an id to import, addresses to forget.
+    `policy_set` and `clear_approval` belong to `approve_policies`; `automerge` and `merge_method` to `apply`.
     `only` narrows a command that Thera gives itself to certain projects; nobody can type it.
     """
 
@@ -63,6 +95,11 @@ class Command:
     extra_args: tuple[str, ...] = ()
     verbose: bool = False
     topic: str | None = None
+    arguments: tuple[str, ...] = ()
+    policy_set: str | None = None
+    clear_approval: bool = False
+    automerge: bool = True
+    merge_method: str = ""
     only: tuple[ProjectKey, ...] = ()
 
     def aimed_at(self, key: ProjectKey) -> "Command":

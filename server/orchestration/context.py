@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from server.artifacts.vault import PlanVault
 from server.config.server_file import RepoPolicy, ServerFile, policy_for
+from server.domain.commands import CommandKind
 from server.domain.events import Event
 from server.domain.refs import RepoRef
 from server.forges.allowlist import Allowlist
@@ -19,6 +20,7 @@ class Rules:
     """Process settings that use cases go by."""
 
     words: tuple[str, ...]
+    allowed: tuple[str, ...] = tuple(kind.verb for kind in CommandKind)
     status_prefix: str
     public_url: str
     allow_forks: bool

@@ -166,7 +166,7 @@ def _closed(ctx: Context, told: Pull) -> Pull:
 
 def _comment_posted(ctx: Context, event: CommentPosted, delivery: Delivery | None) -> None:
     forge = ctx.forges.of(event.pull.repo)
-    utterance = parse(event.body, words=ctx.rules.words, login=forge.login)
+    utterance = parse(event.body, words=ctx.rules.words, login=forge.login, allowed=ctx.rules.allowed)
     if event.author.lower() == forge.login.lower():
         _settle(ctx, delivery, DeliveryState.IGNORED, "written by ourselves")
         return
@@ -250,7 +250,8 @@ def _answer(
         return "not allowed"
     messages.react(uow, pull.id, event.comment_id, now=now)
     if kind is CommandKind.HELP:
-        messages.say(uow, pull.id, key, render_help(ctx.rules.word, utterance.topic), now=now)
+        body = render_help(ctx.rules.word, utterance.topic, allowed=ctx.rules.allowed)
+        messages.say(uow, pull.id, key, body, now=now)
         return "help"
     reason = why_not_ours(ctx, pull, automatic=False)
     if reason is not None and kind is not CommandKind.UNLOCK:

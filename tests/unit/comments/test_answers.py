@@ -25,7 +25,10 @@ A command is the only line of a comment.
 | Command | What it does |
 |---|---|
 | `thera plan [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [-- TERRAFORM ARGUMENTS]` | show what would change; every project this pull request touches, unless narrowed down |
-| `thera apply [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [-- TERRAFORM ARGUMENTS]` | apply the plans shown here, exactly as shown; all of them, unless narrowed down |
+| `thera apply [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [--auto-merge-disabled] [--auto-merge-method METHOD] [-- TERRAFORM ARGUMENTS]` | apply the plans shown here, exactly as shown; all of them, unless narrowed down |
+| `thera approve_policies [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [--policy-set NAME] [--clear-policy-approval]` | accept what policies found wrong with the plans shown here; for those who own the policies |
+| `thera import [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] ADDRESS ID [-- TERRAFORM ARGUMENTS]` | take something that exists into the state of one project; its plan is thrown away |
+| `thera state rm [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] ADDRESS… [-- TERRAFORM ARGUMENTS]` | forget resources: out of the state, and otherwise left alone; the plan is thrown away |
 | `thera unlock` | throw this pull request's plans away and free its locks |
 | `thera cancel` | stop what is queued here, and interrupt what is running |
 | `thera version` | say which Terraform the workers use by default |

@@ -9,6 +9,7 @@ from inline_snapshot import snapshot
 from server.comments.grammar import FORMS
 from server.comments.parser import edit_distance, parse
 from server.domain.commands import Command, CommandKind, Mistake, NotForUs, Target, Utterance
+from workers.protocol.jobs import ProjectKey
 
 PLAN = Command(kind=CommandKind.PLAN)
 APPLY = Command(kind=CommandKind.APPLY)
@@ -158,14 +159,100 @@ Usage: `thera plan [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [-- TERRAFOR
 
 def test_an_unknown_command_gets_the_list() -> None:
     assert answer("thera frobnicate") == snapshot(
-        "There is no command `frobnicate`. I know `plan`, `apply`, `unlock`, `cancel`, `version` and `help`; `thera help` explains them."
+        "There is no command `frobnicate`. I know `plan`, `apply`, `approve_policies`, `import`, `state rm`, `unlock`, `cancel`, `version` and `help`; `thera help` explains them."
     )
 
 
-def test_commands_of_atlantis_that_are_not_here_are_explained() -> None:
-    assert answer("atlantis import aws_instance.a i-1") == snapshot(
-        "There is no command `import` here. Write an `import` block in the code: it is planned, reviewed and applied like any other change. I know `plan`, `apply`, `unlock`, `cancel`, `version` and `help`."
+def test_a_command_that_is_not_switched_on_says_who_can_and_what_to_do_instead() -> None:
+    said = parse("thera import aws_instance.a i-1", words=["thera"], login="", allowed=["plan"])
+    assert isinstance(said, Mistake)
+    assert said.answer == snapshot(
+        "`import` is not switched on here; the operator can, with `THERA_ALLOW_COMMANDS`. Write an `import` block in the code: it is planned, reviewed and applied like any other change."
     )
+    assert isinstance(parse("thera help", words=["thera"], login="", allowed=[]), Command)
+
+
+@pytest.mark.parametrize(
+    ("body", "command"),
+    [
+        (
+            "thera import -d prod 'aws_instance.a[\"x\"]' i-1 -- -var a=b",
+            Command(
+                kind=CommandKind.IMPORT,
+                target=Target(dir="prod"),
+                arguments=('aws_instance.a["x"]', "i-1"),
+                extra_args=("-var", "a=b"),
+            ),
+        ),
+        (
+            "thera import aws_instance.a i-1 -p app",
+            Command(kind=CommandKind.IMPORT, target=Target(project="app"), arguments=("aws_instance.a", "i-1")),
+        ),
+        (
+            "thera state rm a.b c.d -w stage",
+            Command(kind=CommandKind.STATE_RM, target=Target(workspace="stage"), arguments=("a.b", "c.d")),
+        ),
+        (
+            "thera state -d prod rm a.b",
+            Command(kind=CommandKind.STATE_RM, target=Target(dir="prod"), arguments=("a.b",)),
+        ),
+        (
+            "thera approve_policies --policy-set costs -p app",
+            Command(kind=CommandKind.APPROVE_POLICIES, target=Target(project="app"), policy_set="costs"),
+        ),
+        (
+            "thera approve_policies --clear-policy-approval",
+            Command(kind=CommandKind.APPROVE_POLICIES, clear_approval=True),
+        ),
+        ("thera apply --auto-merge-disabled", Command(kind=CommandKind.APPLY, automerge=False)),
+        ("thera apply --auto-merge-method squash", Command(kind=CommandKind.APPLY, merge_method="squash")),
+        ("thera plan -d 'modules/*'", Command(kind=CommandKind.PLAN, target=Target(dir="modules/*"))),
+    ],
+)
+def test_what_atlantis_can_be_told_is_understood(body: str, command: Command) -> None:
+    assert understood(body) == command
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("thera import", "wants `ADDRESS ID`, and I found nothing"),
+        ("thera import a.b", "wants `ADDRESS ID`, and I found `a.b`"),
+        ("thera import a b c", "and I found `a`, `b` and `c`"),
+        ("thera import a.b -chdir=/", "Terraform's"),
+        ("thera import a.b i-1 -- -chdir=/", "may not be given to Terraform"),
+        ("thera import 'a\x07' i-1", "cannot be seen"),
+        ("thera state", "and nothing follows it"),
+        ("thera state list", "not `list`"),
+        ("thera state rm", "wants `ADDRESS…`, and I found nothing"),
+        ("thera apply --auto-merge-disabled --auto-merge-method merge", "says not to merge"),
+        ("thera apply --auto-merge-method fastest", "it is one of merge, squash, rebase"),
+        ("thera plan --policy-set x", "does not know"),
+    ],
+)
+def test_what_is_missing_or_too_much_is_said(body: str, words: str) -> None:
+    assert words in answer(body)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "inside", "outside"),
+    [
+        ("modules/*", ["modules/a"], ["modules", "modules/a/b", "other/a"]),
+        ("**/prod", ["prod", "a/prod", "a/b/prod"], ["a/prod/b", "nprod"]),
+        ("a/**/b", ["a/b", "a/x/b", "a/x/y/b"], ["a/bb", "b"]),
+        ("env-?", ["env-1"], ["env-12", "env-"]),
+        ("env-[ab]/x", ["env-a/x"], ["env-c/x", "env-a/y"]),
+        ("prod", ["prod"], ["prod/x", "nprod"]),
+    ],
+)
+def test_a_directory_may_be_a_pattern_for_several(pattern: str, inside: list[str], outside: list[str]) -> None:
+    target = Target(dir=pattern)
+    assert [one for one in inside if not target.covers(ProjectKey(one))] == []
+    assert [one for one in outside if target.covers(ProjectKey(one))] == []
+
+
+def test_a_pattern_that_would_take_for_ever_is_done_at_once() -> None:
+    assert not Target(dir="**/a/" * 60 + "b").covers(ProjectKey("a/" * 60 + "c"))
 
 
 def test_terraform_is_not_our_name() -> None:
@@ -246,7 +333,7 @@ Usage: `thera plan [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [-- TERRAFOR
 """)
 
 
-@pytest.mark.parametrize("value", ["..", "../x", "a/../b", "/..", "pro*", "p[ab]", "a?", "a\x07b"])
+@pytest.mark.parametrize("value", ["..", "../x", "a/../b", "/..", "*/../x", "a\x07b"])
 def test_a_directory_lies_in_the_repository(value: str) -> None:
     assert "`-d` cannot be" in answer(f"thera plan -d '{value}'")
 
@@ -292,7 +379,7 @@ def test_a_line_that_cannot_be_read_is_said_to_be_so() -> None:
 
 def test_what_is_echoed_cannot_mention_or_hide_anything() -> None:
     assert answer("thera `@everyone`<!--x-->|</details>") == snapshot(
-        "There is no command `` `@everyone`<!- -x- ->|</details> ``. I know `plan`, `apply`, `unlock`, `cancel`, `version` and `help`; `thera help` explains them."
+        "There is no command `` `@everyone`<!- -x- ->|</details> ``. I know `plan`, `apply`, `approve_policies`, `import`, `state rm`, `unlock`, `cancel`, `version` and `help`; `thera help` explains them."
     )
 
 
