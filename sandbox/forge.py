@@ -98,10 +98,17 @@ class SandboxForge:
         return hook
 
     def protect(
-        self, full_name: str, branch: str, *, approvals: int = 0, contexts: Sequence[str] = (), strict: bool = False
+        self,
+        full_name: str,
+        branch: str,
+        *,
+        approvals: int = 0,
+        contexts: Sequence[str] = (),
+        strict: bool = False,
+        in_ruleset: bool = False,
     ) -> None:
         """Set the rules of a branch."""
-        self.repo(full_name).protections[branch] = Protection(approvals, tuple(contexts), strict)
+        self.repo(full_name).protections[branch] = Protection(approvals, tuple(contexts), strict, in_ruleset)
 
     # code
 

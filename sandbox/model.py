@@ -90,11 +90,12 @@ class CheckRun:
 
 @dataclass
 class Protection:
-    """Rules of a branch."""
+    """Rules of a branch, told of as classic protection or as a ruleset."""
 
     approvals: int = 0
     contexts: tuple[str, ...] = ()
     strict: bool = False
+    in_ruleset: bool = False
 
 
 @dataclass

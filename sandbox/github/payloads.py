@@ -306,6 +306,29 @@ class Payloads:
             "creator": self.user(status.author),
         }
 
+    def commit(self, repo: Repo, sha: str) -> Json:
+        """Write a commit."""
+        base = f"{self.api}/repos/{repo.full_name}/commits/{sha}"
+        person = {"name": "Sandbox", "email": "sandbox@forge.invalid", "date": stamp(repo.created_at)}
+        return {
+            "sha": sha,
+            "node_id": f"C_{sha}",
+            "url": base,
+            "html_url": f"{self.web}/{repo.full_name}/commit/{sha}",
+            "comments_url": f"{base}/comments",
+            "author": None,
+            "committer": None,
+            "parents": [],
+            "commit": {
+                "url": base,
+                "author": person,
+                "committer": person,
+                "message": "A commit",
+                "comment_count": 0,
+                "tree": {"sha": sha, "url": base},
+            },
+        }
+
     def simple_status(self, repo: Repo, sha: str, status: Status) -> Json:
         """A status inside a combined one."""
         return {key: value for key, value in self.status(repo, sha, status).items() if key != "creator"}

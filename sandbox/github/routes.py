@@ -7,10 +7,10 @@ from sandbox.github.answers import SLUG, Build, problem
 from sandbox.github.apps import Apps
 from sandbox.github.checks import add_checks
 from sandbox.github.extras import add_comment_extras, add_hooks, add_teams
-from sandbox.github.payloads import Json, Payloads, stamp
 from sandbox.github.pulls import add_conversation, add_outcomes, add_pulls, add_reviews
+from sandbox.github.rules import add_rules
 from sandbox.hooks import HookSender
-from sandbox.model import Protection, Repo, Status
+from sandbox.model import Status
 
 
 def make_api(forge: SandboxForge, apps: Apps, sender: HookSender, build: Build) -> Blueprint:
@@ -44,7 +44,7 @@ def make_api(forge: SandboxForge, apps: Apps, sender: HookSender, build: Build) 
 
     _people(api, build)
     _repositories(api, forge, build)
-    _branches(api, forge, build)
+    add_rules(api, forge, build)
     add_pulls(api, forge, build)
     add_outcomes(api, forge, build)
     add_reviews(api, forge, build)
@@ -115,8 +115,8 @@ def _repositories(api: Blueprint, forge: SandboxForge, build: Build) -> None:
                 "permalink_url": url,
                 "diff_url": url,
                 "patch_url": url,
-                "base_commit": _commit(build(), repo, base_sha),
-                "merge_base_commit": _commit(build(), repo, fork_point),
+                "base_commit": build().commit(repo, base_sha),
+                "merge_base_commit": build().commit(repo, fork_point),
                 "status": words.get((ahead > 0, behind > 0), "identical"),
                 "ahead_by": ahead,
                 "behind_by": behind,
@@ -125,84 +125,6 @@ def _repositories(api: Blueprint, forge: SandboxForge, build: Build) -> None:
                 "files": [],
             }
         )
-
-
-def _branches(api: Blueprint, forge: SandboxForge, build: Build) -> None:
-    @api.get(f"/repos/{SLUG}/branches/<path:branch>/protection")
-    def _protection(owner: str, name: str, branch: str) -> Response:
-        repo = forge.repo(f"{owner}/{name}")
-        rules = repo.protections.get(branch)
-        if rules is None:
-            return problem(404, "Branch not protected")
-        return jsonify(_protected(build(), repo, branch, rules))
-
-    @api.get(f"/repos/{SLUG}/branches/<path:branch>")
-    def _branch(owner: str, name: str, branch: str) -> Response:
-        repo = forge.repo(f"{owner}/{name}")
-        sha = repo.git.sha(f"refs/heads/{branch}")
-        if sha is None:
-            raise NoSuchThing(branch)
-        url = f"{build().api}/repos/{repo.full_name}/branches/{branch}"
-        return jsonify(
-            {
-                "name": branch,
-                "commit": _commit(build(), repo, sha),
-                "_links": {"html": url, "self": url},
-                "protected": branch in repo.protections,
-                "protection": {"enabled": branch in repo.protections},
-                "protection_url": f"{url}/protection",
-            }
-        )
-
-    @api.get(f"/repos/{SLUG}/rules/branches/<path:branch>")
-    def _rules(owner: str, name: str, branch: str) -> Response:  # noqa: ARG001  (the sandbox has no rulesets)
-        forge.repo(f"{owner}/{name}")
-        return jsonify([])
-
-
-def _commit(payloads: Payloads, repo: Repo, sha: str) -> Json:
-    base = f"{payloads.api}/repos/{repo.full_name}/commits/{sha}"
-    person = {"name": "Sandbox", "email": "sandbox@forge.invalid", "date": stamp(repo.created_at)}
-    return {
-        "sha": sha,
-        "node_id": f"C_{sha}",
-        "url": base,
-        "html_url": f"{payloads.web}/{repo.full_name}/commit/{sha}",
-        "comments_url": f"{base}/comments",
-        "author": None,
-        "committer": None,
-        "parents": [],
-        "commit": {
-            "url": base,
-            "author": person,
-            "committer": person,
-            "message": "A commit",
-            "comment_count": 0,
-            "tree": {"sha": sha, "url": base},
-        },
-    }
-
-
-def _protected(payloads: Payloads, repo: Repo, branch: str, rules: Protection) -> Json:
-    url = f"{payloads.api}/repos/{repo.full_name}/branches/{branch}/protection"
-    found: Json = {"url": url, "enforce_admins": {"url": f"{url}/enforce_admins", "enabled": False}}
-    if rules.contexts:
-        found["required_status_checks"] = {
-            "url": f"{url}/required_status_checks",
-            "strict": rules.strict,
-            "contexts": list(rules.contexts),
-            "contexts_url": f"{url}/required_status_checks/contexts",
-            "checks": [{"context": context, "app_id": None} for context in rules.contexts],
-        }
-    if rules.approvals:
-        found["required_pull_request_reviews"] = {
-            "url": f"{url}/required_pull_request_reviews",
-            "dismiss_stale_reviews": False,
-            "require_code_owner_reviews": False,
-            "required_approving_review_count": rules.approvals,
-            "require_last_push_approval": False,
-        }
-    return found
 
 
 def _statuses(api: Blueprint, forge: SandboxForge, build: Build) -> None:
@@ -247,4 +169,4 @@ def _statuses(api: Blueprint, forge: SandboxForge, build: Build) -> None:
         if sha is None:
             raise NoSuchThing(ref)
         stats = {"additions": 0, "deletions": 0, "total": 0}
-        return jsonify(_commit(build(), repo, sha) | {"stats": stats, "files": []})
+        return jsonify(build().commit(repo, sha) | {"stats": stats, "files": []})

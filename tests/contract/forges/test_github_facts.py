@@ -1,6 +1,7 @@
 """Whether GitHub would let a pull be merged: every rule in the way is named, and our own statuses are not in it."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import chain, repeat
 
 import pytest
@@ -18,9 +19,31 @@ def facts_of(github: SandboxWorld, ref: PullRef) -> PullFacts:
     return github.forge.pull_facts(github.forge.get_pull(ref), own_statuses=OWN)
 
 
+@dataclass(frozen=True)
+class Protect:
+    """Set the rules of the base branch, as classic protection or as a ruleset: they have to be judged alike."""
+
+    approvals: int = 0
+    contexts: tuple[str, ...] = ()
+    strict: bool = False
+    in_ruleset: bool = False
+
+    def __call__(self, github: SandboxWorld, _: PullRef) -> None:
+        github.server.forge.protect(NAME, "main", **asdict(self))
+
+
 def protect(approvals: int = 0, contexts: Sequence[str] = (), *, strict: bool = False) -> Act:
-    rules = {"approvals": approvals, "contexts": contexts, "strict": strict}
-    return lambda github, _: github.server.forge.protect(NAME, "main", **rules)  # type: ignore[arg-type]
+    return Protect(approvals, tuple(contexts), strict)
+
+
+@pytest.fixture(params=[False, True], ids=["classic", "ruleset"])
+def in_ruleset(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+def played(acts: Sequence[Act], github: SandboxWorld, ref: PullRef, *, in_ruleset: bool) -> None:
+    for act in acts:
+        (replace(act, in_ruleset=in_ruleset) if isinstance(act, Protect) else act)(github, ref)
 
 
 def review(who: str, state: str) -> Act:
@@ -76,10 +99,9 @@ APPROVAL: list[tuple[str, list[Act], str]] = [
 
 
 @pytest.mark.parametrize(("acts", "reason"), [case[1:] for case in APPROVAL], ids=[case[0] for case in APPROVAL])
-def test_approval(github: SandboxWorld, acts: list[Act], reason: str) -> None:
+def test_approval(github: SandboxWorld, acts: list[Act], reason: str, in_ruleset: bool) -> None:  # noqa: FBT001
     ref = github.open_pull()
-    for act in acts:
-        act(github, ref)
+    played(acts, github, ref, in_ruleset=in_ruleset)
     facts = facts_of(github, ref)
     assert (facts.approved, facts.approved_reason) == (not reason, reason)
 
@@ -111,10 +133,9 @@ MERGEABLE: list[tuple[str, list[Act], str]] = [
 
 
 @pytest.mark.parametrize(("acts", "reason"), [case[1:] for case in MERGEABLE], ids=[case[0] for case in MERGEABLE])
-def test_mergeability(github: SandboxWorld, acts: list[Act], reason: str) -> None:
+def test_mergeability(github: SandboxWorld, acts: list[Act], reason: str, in_ruleset: bool) -> None:  # noqa: FBT001
     ref = github.open_pull()
-    for act in acts:
-        act(github, ref)
+    played(acts, github, ref, in_ruleset=in_ruleset)
     facts = facts_of(github, ref)
     assert facts.mergeable is not bool(reason), facts
     assert facts.mergeable_reason.startswith(reason)
