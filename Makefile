@@ -57,6 +57,7 @@ bench: setup ## measure
 docs: setup ## write the generated pages of docs/ anew
 	$(BIN)/python -m server.config.reference > docs/reference/settings.md.new
 	mv docs/reference/settings.md.new docs/reference/settings.md
+	$(BIN)/python -m server.atlantis.page
 
 # Whatever this machine's pip is told about other indexes stays out of the locks, and no place is named in them.
 COMPILE = PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= PIP_EXTRA_INDEX_URL= CUSTOM_COMPILE_COMMAND="make lock" \

@@ -15,6 +15,7 @@ from typing import NoReturn
 import click
 
 from server import bootstrap
+from server.atlantis.command import import_atlantis
 from server.config.forges import forge_mistakes
 from server.config.keys import with_generated_keys
 from server.config.loading import ConfigMistake, ConfigMistaken
@@ -38,6 +39,9 @@ from server.version import VERSION
 @click.version_option(VERSION, prog_name="thera")
 def main() -> None:
     """Plan and apply Terraform from pull requests."""
+
+
+main.add_command(import_atlantis)
 
 
 def _settings(check: Callable[[Settings], list[str]]) -> Settings:

@@ -5,13 +5,14 @@ from functools import reduce
 
 from server.comments.amounts import did, would
 from server.comments.format import Markdown, amount, code, enumeration
+from server.comments.table import STATE_WORK
 from server.comments.view import ProjectView, RunView
 from server.domain.commands import CommandKind
 from server.domain.project import ProjectStatus
 from server.domain.run import RunOutcome, RunState
 from workers.protocol.results import Counts
 
-_TITLES: Mapping[CommandKind, str] = {kind: kind.value.capitalize() for kind in CommandKind}
+_TITLES: Mapping[CommandKind, str] = {kind: kind.value.replace("_", " ").capitalize() for kind in CommandKind}
 _S = ProjectStatus
 _ENDINGS: Mapping[RunOutcome, str] = {
     RunOutcome.REFUSED: "refused, nothing was run",
@@ -31,7 +32,20 @@ def headline(view: RunView) -> Markdown:
         return Markdown(f"### {_applied(view)}")
     if view.command.kind is CommandKind.PLAN:
         return Markdown(f"### {_planned(view)}")
+    if view.command.kind in STATE_WORK:
+        return Markdown(f"### {title}: {_state_work(view)}")
     return Markdown(f"### {title}")
+
+
+def _state_work(view: RunView) -> str:
+    done = [project for project in view.projects if project.summary and not project.failure]
+    if not view.projects:
+        return "failed" if view.outcome is RunOutcome.FAILED else "nothing to do here"
+    if view.outcome is RunOutcome.LOST:
+        return "**contact lost**"
+    if len(done) == len(view.projects):
+        return f"done in {amount(len(done), 'project')}; plan again to see what it means"
+    return f"**failed in {amount(len(view.projects) - len(done), 'project')}**"
 
 
 def _under_way(view: RunView) -> str:
@@ -55,7 +69,8 @@ def total(projects: Sequence[ProjectView]) -> Counts:
 
 
 def _planned(view: RunView) -> str:
-    planned = having(view, _S.PLANNED)
+    planned = having(view, _S.PLANNED, _S.POLICY_FAILED)
+    forbidden = having(view, _S.POLICY_FAILED)
     failed = having(view, _S.PLAN_FAILED)
     locked = having(view, _S.LOCKED)
     if not view.projects:
@@ -63,6 +78,8 @@ def _planned(view: RunView) -> str:
     parts = []
     if failed:
         parts.append(f"**failed in {_share(failed, view)}**")
+    if forbidden:
+        parts.append(f"**policies say no to {_share(forbidden, view)}**")
     if planned:
         parts.append(f"**{would(total(planned)) or 'changes'}** in {_share(planned, view)}")
     if locked:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from server.comments.format import Markdown, amount, code, join, link, md
-from server.comments.table import typed
+from server.comments.table import STATE_WORK, typed
 from server.comments.templating import fill
 from server.comments.view import RunView
 from server.domain.commands import CommandKind
@@ -40,17 +40,23 @@ def steps(view: RunView) -> Iterator[Markdown]:
     if view.state is not RunState.DONE:
         yield Markdown(f"To stop it: {code(f'{view.word} cancel')}")
         return
-    if view.command.kind not in (CommandKind.PLAN, CommandKind.APPLY):
+    if view.command.kind in STATE_WORK:
+        for project in view.projects:
+            yield Markdown(f"To see what it means: {typed(view.word, 'plan', project.key)}")
+        return
+    if view.command.kind not in (CommandKind.PLAN, CommandKind.APPLY, CommandKind.APPROVE_POLICIES):
         return
     yield from _lost(view)
     yield from _again(view)
+    if any(status is _S.POLICY_FAILED for _, status in _everything(view)):
+        yield Markdown(f"To let them pass, as an owner of the policies: {code(f'{view.word} approve_policies')}")
     waiting = [key for key, status in _everything(view) if status is _S.PLANNED]
     if waiting:
         plans = "this plan" if len(waiting) == 1 else f"all {len(waiting)} plans"
         yield Markdown(f"To apply {plans}: {code(f'{view.word} apply')}")
     if len(waiting) > 1:
         yield Markdown(f"To apply one: {typed(view.word, 'apply', waiting[0])}")
-    if waiting or any(status is _S.APPLY_FAILED for _, status in _everything(view)):
+    if waiting or any(status in {_S.APPLY_FAILED, _S.POLICY_FAILED} for _, status in _everything(view)):
         yield Markdown(f"To throw the plans away and free the locks: {code(f'{view.word} unlock')}")
 
 

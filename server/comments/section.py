@@ -6,9 +6,9 @@ from enum import IntEnum
 
 from server.comments.amounts import GROUPS, did, would
 from server.comments.diff import outputs_diff, plan_diff
-from server.comments.format import Markdown, amount, code, enumeration, fence, join, prose
+from server.comments.format import Markdown, amount, code, enumeration, fence, join, md, prose
 from server.comments.templating import codes, fill, fold
-from server.comments.view import ProjectView, RunView
+from server.comments.view import PolicyView, ProjectView, RunView
 from server.domain.project import ProjectStatus
 from workers.protocol.results import Action, Diagnostic, Failure, FailureKind, ResourceChange
 
@@ -52,6 +52,8 @@ ADVICE: Mapping[FailureKind, str] = {
     FailureKind.STALE: "Plan again, and look at the new plan before applying it.",
     FailureKind.TIMEOUT: "It was stopped because it took longer than a job may take.",
     FailureKind.STEP: "",
+    FailureKind.POLICY: "Nothing is applied until the policies have been asked: plan again when that is put right.",
+    FailureKind.HOOK: "",
     FailureKind.INTERNAL: "This is a fault of ours, not of your code. Try again; if it stays, tell whoever runs Thera.",
 }
 
@@ -78,6 +80,7 @@ def render_section(project: ProjectView, view: RunView, detail: Detail, *, can_f
         failure=render_failure(project.failure, detail, can_fold=can_fold) if project.failure else Markdown(""),
         checks=tuple(diagnostic_line(check) for check in project.changes.checks) if project.changes else (),
         last_lines=_last_lines(project, detail),
+        policies=tuple(policy_line(policy) for policy in project.policies),
         pull=f"{view.pull_mark}{project.holder.pull_number}" if project.holder else "",
         is_lost=project.status is ProjectStatus.LOST,
         can_fold=can_fold,
@@ -95,8 +98,9 @@ def _has_more_to_tell(project: ProjectView) -> bool:
         or project.note
         or project.warnings
         or project.outputs
+        or project.policies
         or project.status is ProjectStatus.LOST
-        or (project.text and project.status is ProjectStatus.APPLIED)
+        or (project.text and (project.status is ProjectStatus.APPLIED or project.summary))
     )
 
 
@@ -104,6 +108,7 @@ def heading(project: ProjectView) -> Markdown:
     """Name the project and what it comes to, in half a line."""
     result = {
         ProjectStatus.PLANNED: would(project.counts),
+        ProjectStatus.POLICY_FAILED: f"{would(project.counts)}; policies say no",
         ProjectStatus.NO_CHANGES: "no changes",
         ProjectStatus.APPLIED: did(project.counts) or "applied",
         ProjectStatus.PLAN_FAILED: "plan failed",
@@ -187,6 +192,7 @@ def _folds(project: ProjectView, view: RunView, detail: Detail, *, can_fold: boo
         outputs = outputs_diff(project.changes)
         if outputs:
             yield fold(Markdown("Outputs"), fence(outputs, "diff"), can_fold=can_fold)
+    yield from _policy_folds(project, detail, can_fold=can_fold)
     if project.warnings and detail >= Detail.REASONS:
         text = "\n\n".join(_in_full(warning) for warning in project.warnings)
         yield fold(Markdown(f"⚠️ {amount(len(project.warnings), 'warning')}"), fence(text), can_fold=can_fold)
@@ -195,6 +201,26 @@ def _folds(project: ProjectView, view: RunView, detail: Detail, *, can_fold: boo
     if project.text and detail is Detail.FULL:
         text = fence(project.text)
         yield fold(Markdown("Terraform's own text"), text, can_fold=can_fold, is_open=view.command.verbose)
+
+
+def _policy_folds(project: ProjectView, detail: Detail, *, can_fold: bool) -> Iterator[Markdown]:
+    for policy in project.policies if detail >= Detail.REASONS else ():
+        if policy.text.strip() and not policy.standing.passed:
+            yield fold(Markdown(f"What {code(policy.standing.name)} says"), fence(policy.text), can_fold=can_fold)
+
+
+def policy_line(policy: PolicyView) -> Markdown:
+    """Say in one line how a policy set judged, and what it takes to let the plan pass all the same."""
+    one = policy.standing
+    name, warned = code(one.name), f", {amount(one.warnings, 'warning')}" if one.warnings else ""
+    if one.passed:
+        return Markdown(f"✅ {name}: passed{warned}")
+    said = prose(one.error) if one.error else amount(one.failures, "failure")
+    approved = enumeration(md(f"@{approval.user}") for approval in one.approvals) if one.approvals else ""
+    if one.is_cleared:
+        return Markdown(f"☑️ {name}: {said}{warned}; approved by {approved}")
+    wanted = f"{amount(one.missing, 'approval')} of its owners {'is' if one.missing == 1 else 'are'} missing"
+    return Markdown(f"❌ {name}: {said}{warned}; {wanted}")
 
 
 def _outputs(outputs: Mapping[str, str]) -> str:

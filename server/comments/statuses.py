@@ -44,6 +44,10 @@ class HasStatus(Protocol):
     def counts(self) -> Counts:
         """What its plan would do."""
 
+    @property
+    def is_judged(self) -> bool | None:
+        """Whether policies have been asked about its plan; None where they need not be."""
+
 
 def statuses(projects: Sequence[HasStatus], *, prefix: str, each: bool = True) -> list[StatusLine]:
     """Write the statuses of a pull: `prefix/plan`, `prefix/apply` and, with `each`, those of every project.
@@ -52,7 +56,7 @@ def statuses(projects: Sequence[HasStatus], *, prefix: str, each: bool = True) -
     required status does not block a pull that changes no infrastructure. In a large pull a project is first heard of
     when it is planned: forges limit how much is written to them, and a required status blocks while it is missing, too.
     """
-    lines = [_plan(projects, prefix), _apply(projects, prefix)]
+    lines = [_plan(projects, prefix), *_policy_check(projects, prefix), _apply(projects, prefix)]
     if each:
         told = [one for one in projects if one.status is not _S.PENDING] if len(projects) > _LARGE else projects
         for project in told:
@@ -70,9 +74,15 @@ def stopped(prefix: str, verb: Literal["plan", "apply"], reason: str = "") -> St
     return _line(f"{prefix}/{verb}", "failure", reason or f"{verb.capitalize()} failed.")
 
 
+def hook_status(prefix: str, when: str, label: str, *, passed: bool, words: str = "") -> StatusLine:
+    """Write the status of a workflow hook that has ended; `words` are its own."""
+    said = " ".join(words.split()) or ("succeeded." if passed else "failed.")
+    return _line(f"{prefix}/{when}: {label}", "success" if passed else "failure", said)
+
+
 def _plan(projects: Sequence[HasStatus], prefix: str) -> StatusLine:
     count, total = Counter(project.status for project in projects), len(projects)
-    planned = sum(count[status] for status in (_S.PLANNED, _S.NO_CHANGES, *_APPLY_BEGAN))
+    planned = sum(count[status] for status in (_S.PLANNED, _S.POLICY_FAILED, _S.NO_CHANGES, *_APPLY_BEGAN))
     context, done = f"{prefix}/plan", f"{planned}/{total} projects planned"
     if count[_S.PENDING]:
         return _line(context, "pending", f"Plan in progress: {done}.")
@@ -90,6 +100,21 @@ def _plan(projects: Sequence[HasStatus], prefix: str) -> StatusLine:
     if waiting:
         return _line(context, "pending", f"{done}, {', '.join(waiting)}.")
     return _line(context, "success", f"{done} successfully.")
+
+
+def _policy_check(projects: Sequence[HasStatus], prefix: str) -> Iterable[StatusLine]:
+    asked = [project for project in projects if project.is_judged is not None]
+    if not asked:
+        return
+    context, total = f"{prefix}/policy_check", len(asked)
+    failed = sum(project.status is _S.POLICY_FAILED for project in asked)
+    done = sum(bool(project.is_judged) for project in asked)
+    if failed:
+        yield _line(context, "failure", f"{failed}/{total} projects failed policy checks.")
+    elif done < total:
+        yield _line(context, "pending", f"Policy check in progress: {done}/{total} projects checked.")
+    else:
+        yield _line(context, "success", f"{total}/{total} projects had policies checked successfully.")
 
 
 def _apply(projects: Sequence[HasStatus], prefix: str) -> StatusLine:
@@ -125,6 +150,13 @@ def _of_project(project: HasStatus, prefix: str) -> Iterable[StatusLine]:
         _S.STALE: ("pending", "The plan is out of date."),
     }
     yield _line(f"{prefix}/plan: {name}", *plan.get(status, ("success", changes)))
+    if project.is_judged is not None:
+        policies: tuple[State, str] = ("success", "Policy check succeeded.")
+        if status is _S.POLICY_FAILED:
+            policies = ("failure", "Policy check failed.")
+        elif not project.is_judged:
+            policies = ("pending", "Policy check in progress...")
+        yield _line(f"{prefix}/policy_check: {name}", *policies)
     apply: dict[ProjectStatus, tuple[State, str]] = {
         _S.APPLYING: ("pending", "Apply in progress..."),
         _S.APPLIED: ("success", "Apply succeeded."),

@@ -13,7 +13,8 @@ from workers.protocol.jobs import ProjectKey
 
 FEW = 6
 _S = ProjectStatus
-_AHEAD = (_S.LOST, _S.PLAN_FAILED, _S.APPLY_FAILED, _S.LOCKED)
+STATE_WORK = frozenset({CommandKind.IMPORT, CommandKind.STATE_RM})
+_AHEAD = (_S.LOST, _S.PLAN_FAILED, _S.APPLY_FAILED, _S.POLICY_FAILED, _S.LOCKED)
 _AGAIN = frozenset({_S.PLAN_FAILED, _S.APPLY_FAILED, _S.LOST, _S.DISCARDED, _S.STALE})
 
 
@@ -65,15 +66,27 @@ def _row(project: ProjectView, view: RunView) -> Markdown:
 
 def result(project: ProjectView, view: RunView) -> Markdown:
     """Say what became of a project, in a cell."""
+    if view.command.kind in STATE_WORK:
+        return _state_result(project, view)
     if project.unmet:
         missing = ", ".join(requirement.requirement.value for requirement in project.unmet)
         return Markdown(f"⛔ not {md(missing)}")
     if project.failure and project.status in (_S.PLAN_FAILED, _S.APPLY_FAILED):
         verb = "plan" if project.status is _S.PLAN_FAILED else "apply"
         return Markdown(f"❌ {verb} failed: {cell_prose(project.failure.summary)}")
+    if project.is_judged is False and view.state is not RunState.DONE:
+        return Markdown("⏳ asking policies")
     if project.is_running:
         return Markdown("⏳ applying" if view.command.kind is CommandKind.APPLY else "⏳ planning")
     return _settled(project, view)
+
+
+def _state_result(project: ProjectView, view: RunView) -> Markdown:
+    if project.failure:
+        return Markdown(f"❌ {cell_prose(project.failure.summary)}")
+    if project.summary:
+        return Markdown(f"✅ {cell_prose(project.summary)}")
+    return Markdown("not done" if view.state is RunState.DONE else "⏳ under way")
 
 
 def _settled(project: ProjectView, view: RunView) -> Markdown:
@@ -82,6 +95,7 @@ def _settled(project: ProjectView, view: RunView) -> Markdown:
         _S.PENDING: "not planned" if is_over else "waiting",
         _S.LOCKED: "🔒 waits for a lock",
         _S.PLANNED: would(project.counts) or "planned",
+        _S.POLICY_FAILED: f"⛔ policies say no; {would(project.counts) or 'planned'}",
         _S.NO_CHANGES: "no changes",
         _S.PLAN_FAILED: "❌ plan failed",
         _S.APPLYING: "not applied" if is_over else "waiting",
@@ -100,6 +114,8 @@ def next_step(project: ProjectView, view: RunView) -> Markdown:
         return Markdown(f"wait for {link(f'{view.pull_mark}{project.holder.pull_number}', project.holder.pull_url)}")
     if project.status is _S.PLANNED:
         return typed(view.word, "apply", project.key, in_table=True)
+    if project.status is _S.POLICY_FAILED:
+        return typed(view.word, CommandKind.APPROVE_POLICIES.value, project.key, in_table=True)
     if project.status in _AGAIN:
         return typed(view.word, "plan", project.key, in_table=True)
     return Markdown("")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from server.domain.commands import Command
+from server.domain.policy import PolicyStanding
 from server.domain.project import ProjectStatus
 from server.domain.requirements import Unmet
 from server.domain.run import RunOutcome, RunState, Trigger
@@ -24,8 +25,19 @@ class HolderView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PolicyView:
+    """One policy set: where it stands with the plan, and what it says in its own words."""
+
+    standing: PolicyStanding
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProjectView:
-    """One project of a run."""
+    """One project of a run.
+
+    `is_judged` says whether policies have been asked about its plan; None where they need not be.
+    """
 
     key: ProjectKey
     status: ProjectStatus
@@ -44,6 +56,8 @@ class ProjectView:
     url: str = ""
     seconds: float | None = None
     terraform: str = ""
+    policies: tuple[PolicyView, ...] = ()
+    is_judged: bool | None = None
     completed: tuple[str, ...] = ()  # addresses that an apply is known to have finished
 
 

@@ -1,77 +1,69 @@
-"""YAML into typed values; mistakes name file, line, key, what was found and what was expected, all at once."""
+"""A configuration file into typed values; mistakes name file, line, key, what was found and what was expected."""
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from typing import Any, TypeVar
+import difflib
+from collections.abc import Collection, Iterator
+from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+from ruamel.yaml.nodes import Node
 
-from server.domain.errors import UserMistake
+from server.config.document import (
+    ConfigMistake,
+    ConfigMistaken,
+    Fraction,
+    Path,
+    Whole,
+    line_of,
+    parse_yaml,
+    plain,
+    spell,
+)
 
 
 class Section(BaseModel):
-    """A mapping of a configuration file: frozen, and no key is ignored."""
+    """A mapping of a configuration file: frozen, and no key is ignored. A key without a value is not set."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-
-@dataclass(frozen=True)
-class ConfigMistake:
-    """One thing wrong in a configuration file; `line` counts from 1."""
-
-    file: str
-    line: int | None
-    key: str
-    message: str
-
-    @property
-    def place(self) -> str:
-        """The file, and the line where it is known."""
-        return f"{self.file}:{self.line}" if self.line else self.file
-
-    def __str__(self) -> str:
-        """Write it as compilers do."""
-        return f"{self.place}: {self.key}: {self.message}" if self.key else f"{self.place}: {self.message}"
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty_keys(cls, value: object) -> object:
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            return value
+        return {key: one for key, one in value.items() if one is not None or key not in keys_of(cls)}
 
 
-class ConfigMistaken(UserMistake):
-    """A configuration file cannot be used; `mistakes` lists everything wrong with it."""
+def as_written(value: object) -> object:
+    """Give a number or a truth value as the text it was written as: `1.10` for a version, `2024` for a name."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value.written if isinstance(value, (Whole, Fraction)) else value
 
-    def __init__(self, mistakes: Iterable[ConfigMistake]) -> None:
-        self.mistakes = tuple(mistakes)
-        super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
 
+def _truth(value: object) -> object:
+    # YAML 1.1's words, which Go's reader takes where a truth value is expected.
+    words = {"y": True, "yes": True, "on": True, "n": False, "no": False, "off": False}
+    return words.get(value.lower(), value) if isinstance(value, str) else value
+
+
+Text = Annotated[str, BeforeValidator(as_written)]
+Flag = Annotated[bool, BeforeValidator(_truth)]
 
 S = TypeVar("S", bound=Section)
-Path = tuple[str | int, ...]
-_MAX_BYTES = 4 * 1024 * 1024
+_KINDS = {
+    "bool_type": "expected true or false",
+    "dict_type": "expected a mapping of keys",
+    "int_type": "expected a whole number",
+    "list_type": "expected a list",
+    "model_type": "expected a mapping of keys",
+    "string_type": "expected text",
+}
 
 
-def parse_yaml(text: str, *, file: str) -> Any:
-    """Read one YAML document, keeping line numbers; aliases are limited by the file's size.
-
-    Raises:
-        ConfigMistaken: it is not YAML, or far too long.
-    """
-    if len(text) > _MAX_BYTES:
-        raise ConfigMistaken([ConfigMistake(file, None, "", f"larger than {_MAX_BYTES // 1024 // 1024} MiB")])
-    yaml = YAML(typ="rt")
-    yaml.allow_duplicate_keys = False
-    try:
-        return yaml.load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else None
-        raise ConfigMistaken([ConfigMistake(file, line, "", f"not valid YAML: {error.problem}")]) from error
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise ConfigMistaken([ConfigMistake(file, None, "", f"not valid YAML: {error}")]) from error
-
-
-def load(kind: type[S], text: str, *, file: str, secret: Collection[str] = ()) -> tuple[S, Any]:
-    """Read and check a configuration file; gives the value and the raw document (for `line_of`).
+def load(kind: type[S], text: str, *, file: str, secret: Collection[str] = ()) -> tuple[S, Node | None]:
+    """Read and check a configuration file; gives the value and the document (for `line_of`).
 
     What stands under a key that is `secret` is not shown in a mistake.
 
@@ -79,69 +71,110 @@ def load(kind: type[S], text: str, *, file: str, secret: Collection[str] = ()) -
         ConfigMistaken: with every mistake.
     """
     document = parse_yaml(text, file=file)
-    if not isinstance(document, CommentedMap):
-        found = "nothing" if document is None else type(document).__name__
-        raise ConfigMistaken([ConfigMistake(file, 1, "", f"expected a mapping of keys, found {found}")])
+    value = plain(document, file=file)
+    if not isinstance(value, dict):
+        message = f"expected a mapping of keys, found {_shown(value)}"
+        raise ConfigMistaken([ConfigMistake(file, 1, "", message)])
     try:
-        return kind.model_validate(_plain(document)), document
+        return kind.model_validate(value), document
     except ValidationError as error:
-        raise ConfigMistaken(
-            _explain(item, document, file, secret=secret) for item in error.errors(include_url=False)
-        ) from None
+        found = error.errors(include_url=False)
+        raise ConfigMistaken(_explain(item, kind, document, file, secret=secret) for item in found) from None
 
 
-def line_of(document: Any, path: Path) -> int | None:
-    """Find the line of a key, or of the nearest enclosing one that exists."""
-    line: int | None = None
-    node = document
-    for part in path:
-        if isinstance(node, CommentedMap) and part in node:
-            line = node.lc.key(part)[0] + 1
-        elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
-            line = node.lc.item(part)[0] + 1
-        else:
-            break
-        node = node[part]
-    return line
+def keys_of(kind: type[BaseModel]) -> list[str]:
+    """List the keys of a mapping as people write them."""
+    return [field.alias or name for name, field in kind.model_fields.items()]
 
 
-def spell(path: Path) -> str:
-    """Write a path as people do: `projects[0].dir`."""
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
+def closest(word: str, known: Collection[str]) -> str:
+    """Give `; did you mean …?` for a word that is nearly a known one, and nothing otherwise."""
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean `{close[0]}`?" if close else ""
 
 
-def _explain(item: Any, document: Any, file: str, *, secret: Collection[str]) -> ConfigMistake:
+def one_of(value: str, known: Collection[str], *, what: str) -> str:
+    """Give the value if it is known.
+
+    Raises:
+        ValueError: it is not; the message lists what is, and what may have been meant.
+    """
+    if value in known:
+        return value
+    raise ValueError(f"unknown {what} {value!r}; expected one of {', '.join(known)}{closest(value, known)}")
+
+
+def _explain(
+    item: Any, kind: type[BaseModel], document: Node | None, file: str, *, secret: Collection[str]
+) -> ConfigMistake:
     path = tuple(part for part in item["loc"] if not _is_type_name(part))
     message = str(item["msg"]).removeprefix("Value error, ")
     match item["type"]:
         case "extra_forbidden":
-            message = "there is no such key here"
+            message = f"there is no such key here{closest(str(path[-1]), keys_of(_section_at(kind, path[:-1])))}"
         case "missing":
             message = "this key is required"
         case "value_error":
             pass
+        case "literal_error" | "enum":
+            message = _choice(item)
         case _:
-            found = "something secret" if set(path) & set(secret) else f"{item['input']!r:.60}"
-            message = f"{message[0].lower()}{message[1:]}; found {found}"
+            found = "something secret" if set(path) & set(secret) else _shown(item["input"])
+            message = f"{_KINDS.get(item['type'], f'{message[0].lower()}{message[1:]}')}; found {found}"
     return ConfigMistake(file, line_of(document, path), spell(path), message)
 
 
+def _choice(item: Any) -> str:
+    known = str(item["ctx"]["expected"]).replace("'", "").replace(" or ", ", ")
+    hint = closest(item["input"], known.split(", ")) if isinstance(item["input"], str) else ""
+    many = "one of " if ", " in known else ""
+    return f"expected {many}{known}; found {_shown(item['input'])}{hint}"
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "a mapping of keys"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, str):
+        return f"{value!r:.60}"
+    return f"{as_written(value)}"
+
+
 def _is_type_name(part: str | int) -> bool:
-    # pydantic puts the names of union members and validators into a location
-    return isinstance(part, str) and (part.startswith(("function-", "tuple[", "dict[")) or part[:1].isupper())
+    # pydantic puts the names of validators into a location: `function-after[_dir(), str]`
+    return isinstance(part, str) and "[" in part
 
 
-def _plain(node: Any) -> Any:
-    if isinstance(node, CommentedMap):
-        return {key if isinstance(key, str) else str(key): _plain(value) for key, value in node.items()}
-    if isinstance(node, CommentedSeq):
-        return [_plain(value) for value in node]
-    if isinstance(node, bool) or node is None:
-        return node
-    for kind in (int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return str(node)
+def _section_at(kind: type[BaseModel], path: Path) -> type[BaseModel]:
+    """Find the kind of mapping that a path leads to; indices and free names stay where they are."""
+    for part in path:
+        field = next((one for name, one in kind.model_fields.items() if (one.alias or name) == part), None)
+        if field is not None:
+            kind = next(_sections_in(field.annotation), kind)
+    return kind
+
+
+def _sections_in(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for one in get_args(annotation):
+        yield from _sections_in(one)
+
+
+__all__ = [
+    "ConfigMistake",
+    "ConfigMistaken",
+    "Flag",
+    "Path",
+    "Section",
+    "Text",
+    "closest",
+    "keys_of",
+    "line_of",
+    "load",
+    "one_of",
+    "spell",
+]

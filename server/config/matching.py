@@ -1,7 +1,10 @@
 """File patterns as Atlantis understands them: docker-ignore style, the last match wins."""
 
+import itertools
 import posixpath
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from pathspec import PathSpec
@@ -60,3 +63,51 @@ def _joined(base: str, pattern: str) -> str:
 def matches_any(patterns: tuple[str, ...], path: str) -> bool:
     """Say whether a path from the root matches a list of patterns."""
     return bool(_spec(patterns).match_file(path))
+
+
+_BRACES = re.compile(r"\{([^{}]*)\}")
+_MOST_SPELLINGS = 256
+
+
+def is_glob(directory: str) -> bool:
+    """Say whether a directory is a pattern of directories."""
+    return any(mark in directory for mark in "*?[")
+
+
+def glob_matches(pattern: str, directory: str) -> bool:
+    """Say whether a whole directory matches a pattern, as Atlantis's doublestar has it.
+
+    `*` stays within a segment, `**` stands for any number of them (also none), `{a,b}` for either. Other than with
+    `matches_any`, a matched directory does not cover what is below it.
+    """
+    path = _segments(directory)
+    return any(_walk(_segments(spelling), path) for spelling in _spellings(pattern))
+
+
+def _segments(text: str) -> tuple[str, ...]:
+    return tuple(part for part in text.split("/") if part not in {"", "."})
+
+
+@lru_cache(maxsize=1024)
+def _spellings(pattern: str) -> tuple[str, ...]:
+    """Write out `{a,b}`; a pattern with very many spellings stays as it is, and matches next to nothing."""
+    groups = [group.split(",") for group in _BRACES.findall(pattern)]
+    parts = _BRACES.split(pattern)[::2]
+    combinations: Iterator[tuple[str, ...]] = itertools.product(*groups)
+    found = tuple(
+        "".join(itertools.chain.from_iterable(zip(parts, (*chosen, ""), strict=True)))
+        for chosen in itertools.islice(combinations, _MOST_SPELLINGS + 1)
+    )
+    return found if len(found) <= _MOST_SPELLINGS else (pattern,)
+
+
+def _walk(pattern: tuple[str, ...], path: tuple[str, ...]) -> bool:
+    # Where one can be in the path after each part of the pattern: no way is tried twice.
+    reached = {0}
+    for part in pattern:
+        if part == "**":
+            reached = set(range(min(reached), len(path) + 1)) if reached else reached
+        else:
+            name = part.replace("[^", "[!")
+            reached = {at + 1 for at in reached if at < len(path) and fnmatchcase(path[at], name)}
+    return len(path) in reached

@@ -127,6 +127,17 @@ class Settings(BaseModel):
     disable_autoplan_label: str | None = Field(
         None, description="Pull requests with this label are planned only when somebody asks for it."
     )
+    automerge: bool = Field(
+        False,
+        description="Merge a pull request when all of its plans are applied; a repository's file may say otherwise.",
+    )
+    automerge_method: Literal["", "merge", "squash", "rebase"] = Field(
+        "",
+        description="How to merge by itself: `merge`, `squash` or `rebase`. Default: what the repository allows first.",
+    )
+    disable_automerge_label: str | None = Field(
+        None, description="Pull requests with this label are never merged by themselves."
+    )
     answer_unknown_repos: bool = Field(
         False, description="Say once, in a comment, that a repository is not on the allowlist."
     )

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from server.domain.policy import PolicyStanding
 from workers.protocol.jobs import ProjectKey, TerraformChoice
 from workers.protocol.results import Counts
 
@@ -18,6 +19,7 @@ class ProjectStatus(StrEnum):
     PLANNED = "planned"
     NO_CHANGES = "planned_no_changes"
     PLAN_FAILED = "plan_errored"
+    POLICY_FAILED = "policy_check_errored"  # planned, and policies say no
     APPLYING = "applying"
     APPLIED = "applied"
     APPLY_FAILED = "apply_errored"
@@ -26,7 +28,8 @@ class ProjectStatus(StrEnum):
     STALE = "plan_stale"
 
 
-CAN_APPLY = frozenset({ProjectStatus.PLANNED, ProjectStatus.APPLY_FAILED})
+CAN_APPLY = frozenset({ProjectStatus.PLANNED, ProjectStatus.POLICY_FAILED, ProjectStatus.APPLY_FAILED})
+_HAVE_PLANS = CAN_APPLY | {ProjectStatus.APPLYING, ProjectStatus.APPLIED, ProjectStatus.LOST}
 SETTLED = frozenset({ProjectStatus.APPLIED, ProjectStatus.NO_CHANGES})
 
 
@@ -34,7 +37,8 @@ SETTLED = frozenset({ProjectStatus.APPLIED, ProjectStatus.NO_CHANGES})
 class PullProject:
     """One project of one pull. Plan facts are those of the plan in force, if there is one.
 
-    `config` is what was configured for it when it was planned, as JSON: an apply goes by it.
+    `config` is what was configured for it when it was planned, as JSON: an apply goes by it. `policies` is what
+    policies say of the plan, one for each set; empty where none were asked.
     """
 
     pull_id: str
@@ -57,6 +61,14 @@ class PullProject:
     config: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
     wave: int = 0
+    policies: tuple[PolicyStanding, ...] = ()
+
+    @property
+    def is_judged(self) -> bool | None:
+        """Whether policies have been asked about this very plan; None where they need not be."""
+        if not self.config.get("policy_check") or self.status not in _HAVE_PLANS:
+            return None
+        return self.artifact_id is None or self.config.get("policies_of") == self.artifact_id
 
     @property
     def has_plan(self) -> bool:

@@ -11,6 +11,7 @@ class Requirement(StrEnum):
     APPROVED = "approved"
     MERGEABLE = "mergeable"
     UNDIVERGED = "undiverged"
+    POLICIES_PASSED = "policies_passed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +35,17 @@ class Unmet:
     remedy: str
 
 
-def unmet(requirements: Sequence[Requirement], facts: PullFacts) -> tuple[Unmet, ...]:
-    """List every requirement that does not hold, in the order given."""
+_UNCHECKED = "this plan has not been checked by the policies"
+
+
+def unmet(
+    requirements: Sequence[Requirement], facts: PullFacts, *, policies: str | None = _UNCHECKED
+) -> tuple[Unmet, ...]:
+    """List every requirement that does not hold, in the order given.
+
+    `policies` says, in a half sentence, why the policies do not let the plan pass; None when they do. What nobody
+    has said does not hold.
+    """
     table = {
         Requirement.APPROVED: (
             facts.approved,
@@ -51,6 +61,11 @@ def unmet(requirements: Sequence[Requirement], facts: PullFacts) -> tuple[Unmet,
             facts.undiverged,
             facts.undiverged_reason or "the base branch has moved on",
             "rebase or merge the base branch, and plan again",
+        ),
+        Requirement.POLICIES_PASSED: (
+            policies is None,
+            policies or "",
+            "change the code and plan again, or ask an owner of the policies to approve",
         ),
     }
     return tuple(

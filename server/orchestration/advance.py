@@ -11,15 +11,22 @@ from server.domain.project import ProjectStatus
 from server.domain.pull import Pull
 from server.domain.run import Run, RunOutcome, RunState
 from server.orchestration import effects
+from server.orchestration.automerge import merge_when_done
 from server.orchestration.context import Context
+from server.orchestration.hooks import failed_before, is_after, job_after, told_of
 from server.orchestration.messages import say_run
-from server.orchestration.select import select
+from server.orchestration.policies import judge_plans
+from server.orchestration.select import Selection, choose, nothing_chosen, read_config, select
 from server.orchestration.standing import show_standing
+from server.orchestration.state_work import KINDS as STATE_WORK
+from server.orchestration.state_work import state_jobs
 from server.store.bells import Bell, BellKind
 from server.store.unit_of_work import UnitOfWork
 from workers.protocol.codec import from_data
 from workers.protocol.jobs import Phase
 from workers.protocol.results import DiscoverFacts, Report
+
+_FAILED = frozenset({ProjectStatus.PLAN_FAILED, ProjectStatus.POLICY_FAILED})
 
 
 def advance(ctx: Context, uow: UnitOfWork, run: Run, *, now: datetime) -> Run:
@@ -30,12 +37,14 @@ def advance(ctx: Context, uow: UnitOfWork, run: Run, *, now: datetime) -> Run:
     jobs = uow.jobs.of_run(run.id)
     if _is_discovered(jobs):
         try:
-            selection = select(ctx, uow, run, pull, _facts(jobs[0]), now=now)
+            selection = _selected(ctx, uow, run, pull, _facts(jobs[0]), now=now)
         except UserMistake as mistake:
             return finish(ctx, uow, run, pull, outcome=RunOutcome.FAILED, note=_told(mistake), now=now)
         run = replace(run, note=_joined(run.note, selection.note))
         jobs = [*jobs, *selection.jobs]
-    match decide(jobs, stop_on_failure=_stops_on_failure(jobs)):
+    jobs = [*jobs, *judge_plans(ctx, uow, run, pull, jobs, now=now)]
+    work = [job for job in jobs if not is_after(job) or not job.is_closed]
+    match decide(work, stop_on_failure=_stops_on_failure(jobs)):
         case Wait():
             pass
         case Release(released):
@@ -45,7 +54,10 @@ def advance(ctx: Context, uow: UnitOfWork, run: Run, *, now: datetime) -> Run:
             for job in cancelled:
                 uow.jobs.save(job.move_to(JobState.CANCELLED, finished_at=now))
                 effects.job_never_ran(uow, run, job, now=now)
-            return finish(ctx, uow, run, pull, outcome=_outcome(uow, run, jobs, succeeded=succeeded), now=now)
+            after = job_after(ctx, run, pull, jobs, succeeded=succeeded, now=now)
+            if after is None:
+                return finish(ctx, uow, run, pull, outcome=_outcome(uow, run, jobs, succeeded=succeeded), now=now)
+            uow.jobs.add_all([after])
     uow.runs.save(run)
     uow.ring(Bell(BellKind.RELAY, ""))
     say_run(uow, run, now=now)
@@ -53,11 +65,29 @@ def advance(ctx: Context, uow: UnitOfWork, run: Run, *, now: datetime) -> Run:
     return run
 
 
+def _selected(ctx: Context, uow: UnitOfWork, run: Run, pull: Pull, facts: DiscoverFacts, *, now: datetime) -> Selection:
+    """Make a run's jobs from what was discovered.
+
+    Raises:
+        UserMistake: the configuration or the command's target cannot be used, or a hook failed.
+    """
+    failed = failed_before(facts)
+    if failed is not None:
+        raise UserMistake(told_of(failed))
+    if run.command.kind not in STATE_WORK:
+        return select(ctx, uow, run, pull, facts, now=now)
+    config = read_config(ctx.policy(pull.ref.repo), facts, base_ref=pull.base_ref)
+    projects = [project for project, _ in choose(config, facts, run)]
+    jobs, note = state_jobs(ctx, uow, run, pull, projects, facts=facts, now=now)
+    return Selection(jobs, note if projects else nothing_chosen(facts, run.command))
+
+
 def finish(
     ctx: Context, uow: UnitOfWork, run: Run, pull: Pull, *, outcome: RunOutcome, note: str = "", now: datetime
 ) -> Run:
     """Close a run: its final comment, its statuses, and the next run of the pull."""
     run = replace(run, state=RunState.DONE, outcome=outcome, note=_joined(run.note, note), finished_at=now)
+    run = replace(run, note=_joined(run.note, merge_when_done(ctx, uow, run, pull, now=now)))
     uow.runs.save(run)
     effects.run_finished(uow, run, pull, now=now)
     say_run(uow, run, now=now)
@@ -95,12 +125,14 @@ def _stops_on_failure(jobs: list[Job]) -> bool:
 
 
 def _outcome(uow: UnitOfWork, run: Run, jobs: list[Job], *, succeeded: bool) -> RunOutcome:
+    if run.command.kind in STATE_WORK and not any(job.project for job in jobs):
+        return RunOutcome.REFUSED  # only discovery was run
     if any(job.state is JobState.LOST for job in jobs):
         return RunOutcome.LOST
     if run.cancelled_by is not None and any(job.state is JobState.CANCELLED for job in jobs):
         return RunOutcome.CANCELLED
     rows = [row for row in uow.projects.of_pull(run.pull_id) if row.run_id == run.id]
-    if not succeeded or any(row.status is ProjectStatus.PLAN_FAILED for row in rows):
+    if not succeeded or any(row.status in _FAILED for row in rows):
         return RunOutcome.FAILED
     return RunOutcome.SUCCEEDED
 

@@ -13,6 +13,8 @@ from server.domain.requirements import PullFacts, Requirement, unmet
 from server.domain.run import Run
 from server.orchestration import locks
 from server.orchestration.context import Context
+from server.orchestration.hooks import generated_of
+from server.orchestration.policies import policies_stand_in_the_way
 from server.orchestration.select import checkout_of, environment_of
 from server.store.ids import new_id
 from server.store.unit_of_work import UnitOfWork
@@ -49,7 +51,8 @@ def apply_jobs(ctx: Context, uow: UnitOfWork, run: Run, pull: Pull, facts: PullF
         jobs.append(_apply_job(ctx, run, pull, row, now=now))
     if not jobs:
         return Made((), "Nothing was applied.\n\n" + "\n".join(refusals))
-    jobs = _first_wave_queued(jobs)
+    one_by_one = any(row.config.get("parallel_apply") is False for row in ready)
+    jobs = _first_wave_queued(_in_line(jobs) if one_by_one else jobs)
     for job, row in ((job, row) for job in jobs for row in ready if row.key == job.project):
         uow.projects.save(
             replace(row, status=ProjectStatus.APPLYING, run_id=run.id, job_id=job.id, updated_at=now, note="")
@@ -101,6 +104,10 @@ def _refusal(
     if moved is not None:
         return f"{moved} {again}"
     requirements = [Requirement(name) for name in row.config.get("apply_requirements", ())]
+    if Requirement.POLICIES_PASSED in requirements or row.config.get("policy_check"):
+        requirements = [one for one in requirements if one is not Requirement.POLICIES_PASSED]
+        if in_the_way := policies_stand_in_the_way(row, word=ctx.rules.word):
+            return in_the_way
     missing = unmet(requirements, facts or PullFacts(approved=False, mergeable=False, undiverged=False))
     if missing:
         return "; ".join(f"`{one.requirement.value}` is required, but {one.reason}: {one.remedy}" for one in missing)
@@ -159,6 +166,7 @@ def _apply_job(ctx: Context, run: Run, pull: Pull, row: PullProject, *, now: dat
         terraform=row.terraform,
         extra_args=run.command.extra_args,
         environment=environment_of(pull, run),
+        generated=generated_of(row),
     )
     return Job(
         id=new_id(),
@@ -172,6 +180,11 @@ def _apply_job(ctx: Context, run: Run, pull: Pull, row: PullProject, *, now: dat
         spec=to_data(work),
         created_at=now,
     )
+
+
+def _in_line(jobs: Sequence[Job]) -> list[Job]:
+    """Have applies run one after the other, where the repository's file wants that; the first failure ends the line."""
+    return [replace(job, wave=number) for number, job in enumerate(sorted(jobs, key=lambda job: job.wave))]
 
 
 def _first_wave_queued(jobs: Sequence[Job]) -> list[Job]:

@@ -12,10 +12,12 @@ from server.domain.run import Run, RunOutcome, RunState, Trigger
 from server.orchestration.advance import advance, finish
 from server.orchestration.apply import apply_jobs
 from server.orchestration.context import Context
+from server.orchestration.hooks import job_before
 from server.orchestration.launch import launch
 from server.orchestration.messages import say_run
+from server.orchestration.policies import approve_policies, teams_to_ask_about
 from server.orchestration.record import lock_run
-from server.orchestration.select import checkout_of
+from server.orchestration.select import checkout_of, environment_of
 from server.store.bells import Bell, BellKind
 from server.store.ids import new_id
 from server.store.unit_of_work import UnitOfWork
@@ -32,6 +34,7 @@ class _Fresh:
 
     pull: Pull
     facts: PullFacts | None
+    teams: frozenset[str] = frozenset()
 
 
 def begin(ctx: Context, run_id: str) -> None:
@@ -53,7 +56,7 @@ def begin(ctx: Context, run_id: str) -> None:
         if not _may_begin(uow, locked):
             return
         stored = uow.pulls.upsert(fresh.pull)
-        _open(ctx, uow, locked, stored, fresh.facts, now=now)
+        _open(ctx, uow, locked, stored, fresh, now=now)
 
 
 def _may_begin(uow: UnitOfWork, run: Run) -> bool:
@@ -79,21 +82,24 @@ def _was_just_read(ctx: Context, run: Run, pull: Pull, *, now: datetime) -> bool
 def _look(ctx: Context, run: Run, pull: Pull) -> _Fresh:
     forge = ctx.forges.of(pull.ref.repo)
     current = forge.get_pull(pull.ref)
+    if run.command.kind is CommandKind.APPROVE_POLICIES:
+        asked = teams_to_ask_about(ctx.policy(pull.ref.repo).policies)
+        return _Fresh(current, None, frozenset(team for team in asked if forge.in_team(pull.ref.repo, team, run.actor)))
     if not _needs_facts(ctx.policy(pull.ref.repo), run.command):
         return _Fresh(current, None)
     return _Fresh(current, forge.pull_facts(current, own_statuses=ctx.rules.status_prefix + "/"))
 
 
 def _needs_facts(policy: RepoPolicy, command: Command) -> bool:
-    if command.kind is CommandKind.APPLY:
+    if command.kind in {CommandKind.APPLY, CommandKind.IMPORT}:
         return True
     return command.kind is CommandKind.PLAN and bool(
         policy.plan_requirements or "plan_requirements" in policy.allowed_overrides
     )
 
 
-def _open(ctx: Context, uow: UnitOfWork, run: Run, pull: Pull, facts: PullFacts | None, *, now: datetime) -> None:
-    moved = run.head_sha != pull.head_sha
+def _open(ctx: Context, uow: UnitOfWork, run: Run, pull: Pull, fresh: _Fresh, *, now: datetime) -> None:
+    moved, facts = run.head_sha != pull.head_sha, fresh.facts
     run = replace(
         run,
         state=RunState.OPEN,
@@ -112,7 +118,11 @@ def _open(ctx: Context, uow: UnitOfWork, run: Run, pull: Pull, facts: PullFacts 
             if not made.jobs:
                 finish(ctx, uow, run, pull, outcome=RunOutcome.REFUSED, note=made.note, now=now)
                 return
-            run, jobs = replace(run, note=made.note), made.jobs
+            run, jobs = replace(run, note=made.note), _after_hooks(ctx, uow, run, pull, made.jobs, now=now)
+        case CommandKind.APPROVE_POLICIES:
+            approved = approve_policies(ctx, uow, run, pull, teams=fresh.teams, now=now)
+            finish(ctx, uow, run, pull, outcome=approved.outcome, note=approved.note, now=now)
+            return
         case CommandKind.VERSION:
             jobs = (_job(run, Phase.VERSION, to_data(Version()), pool=ctx.policy(pull.ref.repo).worker_pool, now=now),)
         case _:
@@ -124,6 +134,16 @@ def _open(ctx: Context, uow: UnitOfWork, run: Run, pull: Pull, facts: PullFacts 
     uow.ring(Bell(BellKind.RELAY, ""))
     say_run(uow, run, now=now)
     advance(ctx, uow, run, now=now)
+
+
+def _after_hooks(
+    ctx: Context, uow: UnitOfWork, run: Run, pull: Pull, jobs: tuple[Job, ...], *, now: datetime
+) -> tuple[Job, ...]:
+    """Let the operator's hooks run before an apply; the apply jobs wait for them."""
+    first = job_before(ctx, run, pull, uow.projects.of_pull(pull.id), now=now)
+    if first is None:
+        return jobs
+    return (first, *(replace(job, state=JobState.WAITING) for job in jobs))
 
 
 def _plan_the_new_head(uow: UnitOfWork, run: Run, pull: Pull, *, now: datetime) -> None:
@@ -139,7 +159,14 @@ def _discover_job(ctx: Context, run: Run, pull: Pull, *, now: datetime) -> Job:
     policy = ctx.policy(pull.ref.repo)
     wanted = CONFIG_FILES if policy.repo_config_file is None else (*CONFIG_FILES, policy.repo_config_file)
     checkout = checkout_of(pull, run, strategy=policy.checkout, base_sha=pull.base_sha)
-    work = Discover(checkout=checkout, config_files=wanted)
+    work = Discover(
+        checkout=checkout,
+        config_files=wanted,
+        hooks=policy.hooks_before(run.command.kind.verb),
+        command=run.command.kind.verb,
+        extra_args=run.command.extra_args,
+        environment={**environment_of(pull, run), "PROJECT_NAME": run.command.target.project or ""},
+    )
     return _job(run, Phase.DISCOVER, to_data(work), pool=policy.worker_pool, now=now)
 
 

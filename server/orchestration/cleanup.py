@@ -104,6 +104,7 @@ def close(ctx: Context, uow: UnitOfWork, pull: Pull, *, by: str, now: datetime) 
     discarded = _discard_plans(uow, pull, now=now)
     uow.locks.drop_waiters(pull_id=pull.id)
     if not applying:
+        uow.artifacts.mark_deleted([one.id for one in uow.artifacts.of_pull(pull.id)], now=now)
         locks.release(uow, held, why=f"#{pull.ref.number} was {pull.state.value}.", now=now)
     if held or discarded:
         body = render_closed(

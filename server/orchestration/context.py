@@ -27,6 +27,9 @@ class Rules:
     allow_drafts: bool
     disable_autoplan: bool = False
     disable_autoplan_label: str | None = None
+    automerge: bool = False
+    automerge_method: str = ""
+    disable_automerge_label: str | None = None
     job_timeout: timedelta
     lost_after: timedelta
     poll_every: timedelta

@@ -11,15 +11,22 @@ from server.domain.project import ProjectStatus, PullProject
 from server.domain.pull import Pull
 from server.domain.run import Run, Trigger
 from server.orchestration import locks
+from server.orchestration.context import Context
+from server.orchestration.hooks import show_hooks
 from server.orchestration.launch import launch
+from server.orchestration.policies import policies_judged
 from server.store.unit_of_work import UnitOfWork
 from workers.protocol.jobs import Phase, ProjectKey, TerraformChoice
 from workers.protocol.results import ApplyFacts, PlanFacts, Report
 
 
-def job_ended(uow: UnitOfWork, run: Run, job: Job, report: Report | None, *, now: datetime) -> None:
+def job_ended(ctx: Context, uow: UnitOfWork, run: Run, job: Job, report: Report | None, *, now: datetime) -> None:
     """Write down what a closed job means. A lost or cancelled job may have no report."""
     if job.project is None:
+        show_hooks(ctx, uow, run, uow.pulls.get(run.pull_id), job, report, now=now)
+        return
+    if job.phase is Phase.POLICY:
+        policies_judged(ctx, uow, run, job, report, now=now)
         return
     row = uow.projects.get(run.pull_id, job.project)
     if row is None or row.job_id != job.id:
@@ -28,6 +35,8 @@ def job_ended(uow: UnitOfWork, run: Run, job: Job, report: Report | None, *, now
         _plan_ended(uow, run, job, row, report, now=now)
     elif job.phase is Phase.APPLY:
         _apply_ended(uow, run, job, row, report, now=now)
+    elif job.phase.changes_the_world:
+        _state_work_ended(uow, run, job, row, now=now)
 
 
 def _plan_ended(uow: UnitOfWork, run: Run, job: Job, row: PullProject, report: Report | None, *, now: datetime) -> None:
@@ -80,6 +89,21 @@ def _apply_ended(
     _make_others_stale(uow, run, row.key, now=now)
 
 
+def _state_work_ended(uow: UnitOfWork, run: Run, job: Job, row: PullProject, *, now: datetime) -> None:
+    """Throw away the plans that were made against the state as it was; after a failure they still fit."""
+    if job.state not in {JobState.SUCCEEDED, JobState.LOST}:
+        return
+    note = ""
+    if job.state is JobState.LOST:
+        note = "Its worker fell silent in the middle of it: the state may have changed. A plan shows how things stand."
+    uow.projects.save(
+        replace(row, status=ProjectStatus.DISCARDED, artifact_id=None, policies=(), note=note, updated_at=now)
+    )
+    if row.artifact_id:
+        uow.artifacts.mark_deleted([row.artifact_id], now=now)
+    _make_others_stale(uow, run, row.key, now=now)
+
+
 def _make_others_stale(uow: UnitOfWork, run: Run, key: ProjectKey, *, now: datetime) -> None:
     """Plans of other pulls for the same project were made against a state that is gone: plan them again."""
     repo = uow.pulls.get(run.pull_id).ref.repo
@@ -91,7 +115,8 @@ def _make_others_stale(uow: UnitOfWork, run: Run, key: ProjectKey, *, now: datet
         command = Command(kind=CommandKind.PLAN, only=(other.key,))
         again = launch(uow, pull, command, trigger=Trigger.STALE, actor=run.actor, now=now)
         mine = uow.pulls.get(run.pull_id)
-        note = f"`{key.label}` is planned again because #{mine.ref.number} was applied: the earlier plan was stale."
+        did = "was applied" if run.command.kind is CommandKind.APPLY else "changed the state"
+        note = f"`{key.label}` is planned again because #{mine.ref.number} {did}: the earlier plan was stale."
         uow.runs.save(replace(again, note=note))
 
 
@@ -100,7 +125,7 @@ def job_never_ran(uow: UnitOfWork, run: Run, job: Job, *, now: datetime) -> None
     if job.project is None:
         return
     row = uow.projects.get(run.pull_id, job.project)
-    if row is None or row.job_id != job.id:
+    if row is None or row.job_id != job.id or job.phase not in {Phase.PLAN, Phase.APPLY}:
         return
     back = ProjectStatus.PLANNED if job.phase is Phase.APPLY and row.artifact_id else ProjectStatus.DISCARDED
     uow.projects.save(replace(row, status=back, updated_at=now))

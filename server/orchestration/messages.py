@@ -14,6 +14,7 @@ from server.store.unit_of_work import UnitOfWork
 COMMENT = "comment"
 STATUS = "status"
 REACTION = "reaction"
+MERGE = "merge"
 AUTOPLAN_KEY = "autoplan"
 
 
@@ -25,6 +26,12 @@ def say_run(uow: UnitOfWork, run: Run, *, now: datetime) -> None:
 def say(uow: UnitOfWork, pull_id: str, key: str, body: str, *, now: datetime) -> None:
     """Have a comment with a fixed text written once."""
     _put(uow, pull_id, COMMENT, key, {"body": body}, now=now)
+
+
+def ask_to_merge(uow: UnitOfWork, run: Run, *, sha: str, method: str, delete_branch: bool, now: datetime) -> None:
+    """Have a pull merged if its head still is `sha`; written after its statuses, which a rule may ask for."""
+    payload = {"sha": sha, "method": method, "delete_branch": delete_branch, "run_id": run.id}
+    _put(uow, run.pull_id, MERGE, run.id, payload, now=now)
 
 
 def react(uow: UnitOfWork, pull_id: str, comment_id: str, *, now: datetime) -> None:

@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from server.comments.format import prose
 from server.comments.marker import marker_for
 from server.domain.errors import Refused, TryLater, UserMistake
 from server.domain.pull import Pull
-from server.forges.base import CommitStatus, Forge, StatusState
+from server.forges.base import CommitStatus, Forge, MergeMethod, StatusState
 from server.orchestration import messages
 from server.orchestration.checks import check_details
 from server.orchestration.context import Context
@@ -21,6 +22,7 @@ _LEASE = timedelta(seconds=30)  # longer than one call to a forge, which times o
 _LONGEST_PAUSE = 30  # seconds, unless the forge asks for more
 _PERHAPS = "?"  # a comment was sent, and its answer never came
 _PARK_AFTER = 8  # refusals, not outages: those are retried for ever
+_PATIENCE = {messages.REACTION: (1, 0), messages.MERGE: (4, 5)}  # tries, and seconds between: rules take a moment
 
 
 def publish(ctx: Context, pull_id: str) -> None:
@@ -79,9 +81,25 @@ def _send(ctx: Context, forge: Forge, pull: Pull, message: Message) -> str | Non
         case messages.REACTION:
             if forge.capabilities.can_react:
                 forge.react(pull.ref, message.payload["comment_id"], message.payload["emoji"])
+        case messages.MERGE:
+            _merge(forge, pull, message)
         case _:
             raise UserMistake(f"a message of unknown kind {message.kind!r}")
     return message.forge_ref
+
+
+def _merge(forge: Forge, pull: Pull, message: Message) -> None:
+    """Merge a pull as it is now: somebody may have merged or changed it since."""
+    current = forge.get_pull(pull.ref)
+    if not current.is_open:
+        return
+    if current.head_sha != message.payload["sha"]:
+        raise Refused(f"{pull.ref} has moved on to another commit since it was applied")
+    forge.merge(
+        current,
+        method=MergeMethod(message.payload["method"]),
+        delete_branch=bool(message.payload["delete_branch"]),
+    )
 
 
 def _status(ctx: Context, forge: Forge, pull: Pull, message: Message) -> CommitStatus:
@@ -123,11 +141,14 @@ def _failed(ctx: Context, message: Message, error: str, *, after: float | None) 
 
 def _refused(ctx: Context, message: Message, error: str) -> None:
     """The forge says no for good: a reaction is let go at once, words are tried a few times more."""
-    patience = 1 if message.kind == messages.REACTION else _PARK_AFTER
+    patience, pause = _PATIENCE.get(message.kind, (_PARK_AFTER, 30))
     now = ctx.clock()
     with ctx.store.transaction() as uow:
         if message.attempts + 1 >= patience:
             uow.outbox.park(message.id, error=error, version=message.version)
+            if message.kind == messages.MERGE:
+                body = f"**Not merged by itself.** {prose(error)}"
+                messages.say(uow, message.pull_id, f"not-merged:{message.key}", body, now=now)
         else:
-            uow.outbox.mark_failed(message.id, error=error, next_try_at=now + timedelta(seconds=30))
+            uow.outbox.mark_failed(message.id, error=error, next_try_at=now + timedelta(seconds=pause))
     log.error("message.refused", message=message.id, kind=message.kind, error=error)

@@ -42,7 +42,7 @@ def record(ctx: Context, report: Report) -> bool:
             return True
         closed = job.move_to(STATES[report.outcome], report=to_data(report), finished_at=now)
         uow.jobs.save(closed)
-        effects.job_ended(uow, run, closed, report, now=now)
+        effects.job_ended(ctx, uow, run, closed, report, now=now)
         advance(ctx, uow, run, now=now)
         return True
 
@@ -59,7 +59,7 @@ def fail_queued(ctx: Context, uow: UnitOfWork, job: Job, failure: Failure, *, no
     report = Report(job_id=job.id, attempt=job.attempt, outcome=Outcome.FAILED, failure=failure)
     closed = job.move_to(JobState.FAILED, report=to_data(report), finished_at=now)
     uow.jobs.save(closed)
-    effects.job_ended(uow, run, closed, report, now=now)
+    effects.job_ended(ctx, uow, run, closed, report, now=now)
     advance(ctx, uow, run, now=now)
 
 
@@ -84,7 +84,7 @@ def give_up_silent(ctx: Context, *, limit: int = 50) -> int:
             _give_up(uow, current, ctx.rules.max_attempts, now=now)
             closed = uow.jobs.get(job.id)
             if closed is not None and closed.is_closed:
-                effects.job_ended(uow, run, closed, None, now=now)
+                effects.job_ended(ctx, uow, run, closed, None, now=now)
             advance(ctx, uow, run, now=now)
     return len(silent)
 

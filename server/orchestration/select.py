@@ -1,6 +1,6 @@
 """Discovery's facts become projects, locks and plan jobs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -21,7 +21,7 @@ from server.orchestration.context import Context
 from server.store.ids import new_id
 from server.store.unit_of_work import UnitOfWork
 from workers.protocol.codec import from_data, to_data
-from workers.protocol.jobs import Checkout, Phase, Plan, ProjectKey
+from workers.protocol.jobs import ArtifactRef, Checkout, Phase, Plan, ProjectKey
 from workers.protocol.results import DiscoverFacts
 
 
@@ -41,20 +41,30 @@ def select(ctx: Context, uow: UnitOfWork, run: Run, pull: Pull, facts: DiscoverF
     """
     policy = ctx.policy(pull.ref.repo)
     config = read_config(policy, facts, base_ref=pull.base_ref)
-    chosen = _choose(config, facts, run)
+    chosen = choose(config, facts, run)
     projects = in_waves([project for project, _ in chosen])
     reasons = {project.key: reason for project, reason in chosen}
     if run.command.target.is_empty and not run.command.only:
         _forget_others(uow, run, {project.key for project in projects}, now=now)
     jobs = []
     for project in projects:
-        job = _enter(uow, run, pull, project, facts, reason=reasons[project.key], policy=policy, now=now)
+        job = _enter(
+            uow,
+            run,
+            pull,
+            project,
+            facts,
+            reason=reasons[project.key],
+            config=config,
+            by_itself=ctx.rules.automerge,
+            now=now,
+        )
         if job is not None:
             jobs.append(job)
     if jobs:
-        jobs = _first_wave_queued(jobs)
+        jobs = _one_by_one(jobs) if config.parallel_plan is False else [job.move_to(JobState.QUEUED) for job in jobs]
         uow.jobs.add_all(jobs)
-    return Selection(tuple(jobs), "" if projects else _nothing(facts, run.command))
+    return Selection(tuple(jobs), "" if projects else nothing_chosen(facts, run.command))
 
 
 def read_config(policy: RepoPolicy, facts: DiscoverFacts, *, base_ref: str) -> RepoConfig:
@@ -69,7 +79,12 @@ def read_config(policy: RepoPolicy, facts: DiscoverFacts, *, base_ref: str) -> R
     return merge(policy, repo_file, facts, file=file)
 
 
-def _choose(config: RepoConfig, facts: DiscoverFacts, run: Run) -> list[tuple[ProjectConfig, str]]:
+def choose(config: RepoConfig, facts: DiscoverFacts, run: Run) -> list[tuple[ProjectConfig, str]]:
+    """Say which projects a command means, each with why.
+
+    Raises:
+        UserMistake: the command's target cannot be meant.
+    """
     command = run.command
     if command.only:
         return [(config.of(key), "its turn has come") for key in command.only if key.dir in facts.module_dirs]
@@ -78,7 +93,8 @@ def _choose(config: RepoConfig, facts: DiscoverFacts, run: Run) -> list[tuple[Pr
     return targeted(config, facts, command.target)
 
 
-def _nothing(facts: DiscoverFacts, command: Command) -> str:
+def nothing_chosen(facts: DiscoverFacts, command: Command) -> str:
+    """Say why a command means no project."""
     if command.only:
         return "The project no longer exists at this commit."
     if not facts.changed_files:
@@ -108,7 +124,8 @@ def _enter(
     facts: DiscoverFacts,
     *,
     reason: str,
-    policy: RepoPolicy,
+    config: RepoConfig,
+    by_itself: bool,
     now: datetime,
 ) -> Job | None:
     """Write a project's row and, if nothing stands in the way, its plan job."""
@@ -124,8 +141,13 @@ def _enter(
         planned_head=run.head_sha,
         workflow_digest=project.workflow_digest,
         terraform=project.terraform,
-        config=remembered(project, reason, pull.base_ref),
+        config={
+            **remembered(project, reason, pull.base_ref, facts.generated),
+            "automerge": by_itself if config.automerge is None else config.automerge,
+            "parallel_apply": config.parallel_apply is not False,
+        },
         wave=project.wave,
+        policies=() if old is None else old.policies,  # approvals of these may outlive the new check
     )
     missing = unmet(project.plan_requirements, facts_of(run)) if project.plan_requirements else ()
     if missing:
@@ -138,7 +160,7 @@ def _enter(
             locks.wait(uow, run, key, project.key, now=now)
             uow.projects.save(replace(row, status=ProjectStatus.LOCKED))
             return None
-    job = _plan_job(run, pull, project, facts, policy=policy, now=now)
+    job = _plan_job(run, pull, project, facts, policy=config.policy, now=now)
     uow.projects.save(replace(row, job_id=job.id))
     return job
 
@@ -153,6 +175,7 @@ def _plan_job(
         terraform=project.terraform,
         extra_args=run.command.extra_args,
         environment=environment_of(pull, run),
+        generated=facts.generated,
     )
     return Job(
         id=new_id(),
@@ -168,9 +191,11 @@ def _plan_job(
     )
 
 
-def _first_wave_queued(jobs: Iterable[Job]) -> list[Job]:
-    # Plans of all waves may run at once: a wave orders applies. What must not run together is told by locks.
-    return [job.move_to(JobState.QUEUED) for job in jobs]
+def _one_by_one(jobs: Sequence[Job]) -> list[Job]:
+    """Have plans made one after the other, where the repository's file wants that. A failed one stops none."""
+    ordered = sorted(jobs, key=lambda job: job.wave)
+    in_line = [replace(job, wave=number) for number, job in enumerate(ordered)]
+    return [in_line[0].move_to(JobState.QUEUED), *in_line[1:]]
 
 
 def checkout_of(pull: Pull, run: Run, *, strategy: Any, base_sha: str) -> Checkout:
@@ -205,11 +230,16 @@ def environment_of(pull: Pull, run: Run) -> Mapping[str, str]:
     }
 
 
-def remembered(project: ProjectConfig, reason: str, base_ref: str) -> Mapping[str, Any]:
+def remembered(
+    project: ProjectConfig, reason: str, base_ref: str, generated: ArtifactRef | None = None
+) -> Mapping[str, Any]:
     """Keep with a plan what its apply will go by."""
     return {
         "apply_steps": [to_data(step) for step in project.apply_steps],
         "apply_requirements": [requirement.value for requirement in project.apply_requirements],
+        "policy_check": project.policy_check,
+        "policy_steps": [to_data(step) for step in project.policy_steps] if project.policy_check else [],
+        "custom_policy_check": project.custom_policy_check,
         "lock_mode": project.lock_mode.value,
         "lock_scope": project.lock_scope.value,
         "release_locks": project.release_locks,
@@ -217,6 +247,7 @@ def remembered(project: ProjectConfig, reason: str, base_ref: str) -> Mapping[st
         "pool": project.pool,
         "workflow": project.workflow,
         "base_ref": base_ref,
+        "generated": None if generated is None else to_data(generated),
         "reason": reason,
     }
 

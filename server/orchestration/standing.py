@@ -12,10 +12,12 @@ from server.orchestration.context import Context
 from server.orchestration.messages import set_statuses
 from server.store.unit_of_work import UnitOfWork
 
+_TELLING = frozenset({CommandKind.PLAN, CommandKind.APPLY, CommandKind.APPROVE_POLICIES, CommandKind.UNLOCK})
+
 
 def show_standing(ctx: Context, uow: UnitOfWork, pull: Pull, run: Run, *, now: datetime) -> None:
     """Have a pull's statuses set on its head."""
-    if not pull.is_open or run.command.kind not in {CommandKind.PLAN, CommandKind.APPLY, CommandKind.UNLOCK}:
+    if not pull.is_open or run.command.kind not in _TELLING:
         return
     rows = uow.projects.of_pull(pull.id)
     of_project = {row.key: row.run_id for row in rows}

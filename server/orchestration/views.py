@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from server.comments.marker import stamped
 from server.comments.render import render_run
-from server.comments.view import HolderView, ProjectView, RunView
+from server.comments.view import HolderView, PolicyView, ProjectView, RunView
 from server.domain.commands import CommandKind
 from server.domain.errors import UserMistake
 from server.domain.job import Job, JobState
@@ -16,6 +16,7 @@ from server.domain.pull import Pull
 from server.domain.run import Run
 from server.forges.base import Capabilities
 from server.orchestration.context import Context
+from server.orchestration.hooks import is_after
 from server.orchestration.messages import AUTOPLAN_KEY
 from server.store.outbox import Message
 from server.store.unit_of_work import UnitOfWork
@@ -27,12 +28,16 @@ from workers.protocol.results import (
     DiscoverFacts,
     Failure,
     FailureKind,
+    ImportFacts,
     PlanFacts,
+    PolicyFacts,
     Report,
+    StateRmFacts,
     VersionFacts,
 )
 
 _LAST_WORDS = 4000
+_JUDGED = frozenset({ProjectStatus.PLANNED, ProjectStatus.POLICY_FAILED})
 _DONE = re.compile(r"^(\S+): (?:Creation|Modifications|Destruction|Import) complete", re.MULTILINE)
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -55,7 +60,7 @@ def run_view(ctx: Context, uow: UnitOfWork, run: Run, pull: Pull, *, pull_mark: 
     """Read one run. The living comment of automatic plans shows every project of the pull."""
     jobs = uow.jobs.of_run(run.id)
     rows = {row.key: row for row in uow.projects.of_pull(pull.id)}
-    own = {job.project: job for job in jobs if job.project is not None}
+    own = {job.project: job for job in jobs if job.project is not None and job.phase is not Phase.POLICY}
     keys = set(own) | {key for key, row in rows.items() if row.run_id == run.id}
     if run.comment_key == AUTOPLAN_KEY:
         keys |= set(rows)
@@ -121,6 +126,7 @@ def _project(
     failure = report.failure if report is not None else None
     lost = job is not None and job.state is JobState.LOST
     words = _said(uow, job) if lost and job is not None else ""
+    state_work = facts if isinstance(facts, ImportFacts | StateRmFacts) else None
     return ProjectView(
         key=key,
         status=status,
@@ -130,18 +136,38 @@ def _project(
         changes=plan.changes if plan else None,
         failure=failure or (_lost(job, words) if lost else None),
         completed=tuple(_DONE.findall(_ANSI.sub("", words))) if lost else applied.completed if applied else (),
-        text=plan.text if plan else applied.text if applied else "",
-        summary=applied.summary if applied else "",
+        text=next((one.text for one in (plan, applied, state_work) if one is not None), ""),
+        summary=applied.summary if applied else _state_summary(state_work),
         warnings=plan.warnings if plan else (),
         outputs=applied.outputs if applied else {},
         digest=plan.digest if plan else (row.plan_digest if row is not None else None),
         holder=_holder(uow, pull, row, ctx.clock()) if row is not None and status is ProjectStatus.LOCKED else None,
         note=row.note if row is not None and row.run_id == run.id else "",
+        policies=_policies(uow, row) if row is not None and status in _JUDGED else (),
+        is_judged=row.is_judged if row is not None and status in _JUDGED else None,
         is_running=job is not None and job.state is JobState.RUNNING,
         url=ctx.rules.job_url(job.id) if job is not None else "",
         seconds=_seconds(job),
         terraform=f"{plan.distribution} {plan.terraform_version}" if plan else "",
     )
+
+
+def _state_summary(facts: ImportFacts | StateRmFacts | None) -> str:
+    if isinstance(facts, ImportFacts):
+        return f"`{facts.address}` is in the state"
+    if isinstance(facts, StateRmFacts):
+        return f"{', '.join(f'`{address}`' for address in facts.addresses[:5])} forgotten"
+    return ""
+
+
+def _policies(uow: UnitOfWork, row: PullProject) -> tuple[PolicyView, ...]:
+    """Say what policies think of the plan in force, with the sets' own words."""
+    if not row.is_judged:
+        return ()
+    report = report_of(uow.jobs.get(str(row.config.get("policy_job_id", ""))))
+    facts = report.facts if report is not None else None
+    texts = {one.name: one.text for one in facts.sets} if isinstance(facts, PolicyFacts) else {}
+    return tuple(PolicyView(standing=one, text=texts.get(one.name, "")) for one in row.policies)
 
 
 def _status(run: Run, row: PullProject | None, job: Job | None) -> ProjectStatus:
@@ -228,5 +254,5 @@ def _versions(jobs: list[Job]) -> tuple[str, ...]:
 
 def _run_failure(jobs: list[Job]) -> Failure | None:
     """Why a job that belongs to no project failed: discovery or version."""
-    reports = [report_of(job) for job in jobs if job.project is None]
+    reports = [report_of(job) for job in jobs if job.project is None and not is_after(job)]
     return next((report.failure for report in reports if report is not None and report.failure is not None), None)

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, select
 
+from server.domain.policy import PolicyStanding
 from server.domain.project import CAN_APPLY, PullProject
 from server.domain.pull import PullState
 from server.domain.refs import RepoRef
@@ -17,7 +18,9 @@ from workers.protocol.results import Counts
 
 _KEY = ("pull_id", "dir", "workspace", "name")
 _PLAIN = tuple(
-    field.name for field in fields(PullProject) if field.name not in {"key", "counts", "terraform", "outputs", "config"}
+    field.name
+    for field in fields(PullProject)
+    if field.name not in {"key", "counts", "terraform", "outputs", "config", "policies"}
 )
 
 
@@ -88,6 +91,8 @@ def _project(columns: Mapping[str, Any]) -> PullProject:
         terraform=from_data(TerraformChoice, columns["terraform"]),
         outputs=columns["outputs"],
         config=columns["config"],
+        # nothing, where an older server wrote the row
+        policies=tuple(from_data(PolicyStanding, one) for one in columns["policies"] or ()),
         **{name: columns[name] for name in _PLAIN},
     )
 
@@ -102,4 +107,5 @@ def _values(project: PullProject) -> dict[str, Any]:
         "terraform": to_data(project.terraform),
         "outputs": dict(project.outputs),
         "config": dict(project.config),
+        "policies": [to_data(one) for one in project.policies],
     }

@@ -40,6 +40,7 @@ class FakeForge:
         self.permissions: dict[str, Permission] = {}
         self.teams: dict[str, set[str]] = {}
         self.outages: list[Exception] = []
+        self.merge_refusals: list[Refused] = []
         self.down: Exception | None = None  # what every call gets while it is set
         self.status_writes = 0
         self.answers_lost = 0
@@ -132,6 +133,8 @@ class FakeForge:
 
     def merge(self, pull: Pull, *, method: MergeMethod = MergeMethod.DEFAULT, delete_branch: bool = False) -> None:  # noqa: ARG002  (there is one method)
         one = self._of(pull.ref)
+        if self.merge_refusals:
+            raise self.merge_refusals.pop(0)
         if one.pull.state is PullState.MERGED:
             return
         if one.pull.head_sha != pull.head_sha:

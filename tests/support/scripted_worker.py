@@ -4,7 +4,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from server.orchestration.claims import ServerGateway
-from workers.protocol.jobs import Apply, Assignment, Discover, Plan, ProjectKey, Ticket, WorkerInfo
+from workers.protocol.jobs import (
+    Apply,
+    Assignment,
+    Discover,
+    Hooks,
+    Import,
+    Plan,
+    PolicyCheck,
+    ProjectKey,
+    StateRm,
+    Ticket,
+    WorkerInfo,
+)
+from workers.protocol.names import PROTOCOL_VERSION
 from workers.protocol.results import (
     Action,
     ApplyFacts,
@@ -13,10 +26,16 @@ from workers.protocol.results import (
     DiscoverFacts,
     Failure,
     FailureKind,
+    HookFacts,
+    HookResult,
+    ImportFacts,
     Outcome,
     PlanFacts,
+    PolicyFacts,
+    PolicySetResult,
     Report,
     ResourceChange,
+    StateRmFacts,
     VersionFacts,
 )
 
@@ -44,9 +63,14 @@ class ScriptedWorker:
     tree: Tree
     changed: Callable[[str], tuple[str, ...]]
     name: str = "worker-1"
+    protocol: int = PROTOCOL_VERSION
     plans: dict[str, ChangeSummary | Failure] = field(default_factory=dict)
     applies: dict[str, Failure] = field(default_factory=dict)
+    verdicts: dict[str, tuple[PolicySetResult, ...] | Failure] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
+    failing_hooks: set[str] = field(default_factory=set)
+    hooked: list[tuple[str, Discover | Hooks]] = field(default_factory=list)
+    state_work: list[Import | StateRm] = field(default_factory=list)
     applied: list[ProjectKey] = field(default_factory=list)
     planned: list[ProjectKey] = field(default_factory=list)
     fetched: list[bytes] = field(default_factory=list)
@@ -54,7 +78,7 @@ class ScriptedWorker:
 
     def claim(self, ticket: Ticket) -> Assignment | None:
         """Claim and remember."""
-        info = WorkerInfo(name=self.name, pool="default", version="test")
+        info = WorkerInfo(name=self.name, pool="default", version="test", protocol=self.protocol)
         assignment = self.gateway.claim(ticket, info)
         if assignment is not None:
             self.seen.append(assignment)
@@ -70,7 +94,15 @@ class ScriptedWorker:
     def finish(self, ticket: Ticket, assignment: Assignment) -> None:
         """Do a claimed job and report it."""
         match assignment.work:
-            case Discover(checkout=checkout):
+            case Hooks() as work:
+                ran = HookFacts(hooks=self._hooks(work))
+                failed = any(not one.passed for one in ran.hooks)
+                failure = Failure(kind=FailureKind.HOOK, summary="The workflow hook failed") if failed else None
+                outcome = Outcome.FAILED if failed else Outcome.SUCCEEDED
+                self._report(ticket, outcome, facts=ran, failure=failure)
+            case Discover(checkout=checkout) as work:
+                hooks = self._hooks(work)
+                made = self.gateway.put_artifact(ticket, b"made by hooks") if hooks else None
                 facts = DiscoverFacts(
                     head_sha=checkout.head_sha,
                     base_sha=checkout.base_sha,
@@ -78,12 +110,18 @@ class ScriptedWorker:
                     config_files=dict(self.tree.files),
                     module_dirs=tuple(sorted(self.tree.dirs)),
                     module_calls=dict(self.tree.calls),
+                    hooks=hooks,
+                    generated=made,
                 )
                 self._report(ticket, Outcome.SUCCEEDED, facts=facts)
             case Plan() as work:
                 self._plan(ticket, work)
             case Apply() as work:
                 self._apply(ticket, work)
+            case Import() | StateRm() as work:
+                self._change_state(ticket, work)
+            case PolicyCheck() as work:
+                self._judge(ticket, work)
             case _:
                 self._report(
                     ticket, Outcome.SUCCEEDED, facts=VersionFacts(terraform_version="1.11.4", distribution="terraform")
@@ -101,6 +139,43 @@ class ScriptedWorker:
         ref = self.gateway.put_artifact(ticket, f"plan of {work.project.label} at {work.checkout.head_sha}".encode())
         facts = PlanFacts(changes=result, digest=ref.sha256, artifact=ref, terraform_version="1.11.4", text="Plan: …")
         self._report(ticket, Outcome.SUCCEEDED, facts=facts)
+
+    def _hooks(self, work: Discover | Hooks) -> tuple[HookResult, ...]:
+        """Run hooks up to the first whose command this story says fails."""
+        results: list[HookResult] = []
+        for number, hook in enumerate(work.hooks, start=1):
+            self.hooked.append((hook.command, work))
+            passed = hook.command not in self.failing_hooks
+            text = "" if passed else "no such generator"
+            label = hook.description or f"#{number}"
+            results.append(HookResult(label=label, passed=passed, text=text, returncode=0 if passed else 3))
+            if not passed:
+                break
+        return tuple(results)
+
+    def _change_state(self, ticket: Ticket, work: Import | StateRm) -> None:
+        self.state_work.append(work)
+        if work.project.dir in self.silent:
+            return
+        failure = self.applies.get(work.project.dir)
+        if failure is not None:
+            self._report(ticket, Outcome.FAILED, failure=failure)
+            return
+        facts: ImportFacts | StateRmFacts
+        if isinstance(work, Import):
+            facts = ImportFacts(address=work.address, id=work.id, text="Import successful!")
+        else:
+            facts = StateRmFacts(addresses=work.addresses, text="Removed")
+        self._report(ticket, Outcome.SUCCEEDED, facts=facts)
+
+    def _judge(self, ticket: Ticket, work: PolicyCheck) -> None:
+        self.fetched.append(self.gateway.get_artifact(ticket, work.plan.id))
+        default = tuple(PolicySetResult(name=one.name, passed=True) for one in work.policy_sets)
+        result = self.verdicts.get(work.project.dir, default)
+        if isinstance(result, Failure):
+            self._report(ticket, Outcome.FAILED, failure=result)
+        else:
+            self._report(ticket, Outcome.SUCCEEDED, facts=PolicyFacts(sets=result, engine="conftest"))
 
     def _apply(self, ticket: Ticket, work: Apply) -> None:
         self.applied.append(work.project)

@@ -56,8 +56,8 @@ def test_each_project_has_statuses_of_its_own() -> None:
 
     assert [(line.context, line.state, line.description) for line in lines] == snapshot(
         [
-            ("thera/plan", "pending", "Plan in progress: 7/12 projects planned."),
-            ("thera/apply", "pending", "Apply in progress: 1/12 projects applied (1 up to date)."),
+            ("thera/plan", "pending", "Plan in progress: 8/13 projects planned."),
+            ("thera/apply", "pending", "Apply in progress: 1/13 projects applied (1 up to date)."),
             (
                 "thera/plan: network",
                 "success",
@@ -69,15 +69,16 @@ def test_each_project_has_statuses_of_its_own() -> None:
             ("thera/plan: p3/default", "success", "Plan: + 3 to add."),
             ("thera/plan: p4/default", "failure", "Plan failed."),
             ("thera/plan: p5/default", "success", "Plan: + 5 to add."),
-            ("thera/apply: p5/default", "pending", "Apply in progress..."),
             ("thera/plan: p6/default", "success", "Plan: + 6 to add."),
-            ("thera/apply: p6/default", "success", "Apply succeeded."),
+            ("thera/apply: p6/default", "pending", "Apply in progress..."),
             ("thera/plan: p7/default", "success", "Plan: + 7 to add."),
-            ("thera/apply: p7/default", "failure", "Apply failed."),
+            ("thera/apply: p7/default", "success", "Apply succeeded."),
             ("thera/plan: p8/default", "success", "Plan: + 8 to add."),
-            ("thera/apply: p8/default", "failure", "Contact lost while applying; the state may be ahead."),
-            ("thera/plan: p9/default", "pending", "The plan was discarded."),
-            ("thera/plan: p10/default", "pending", "The plan is out of date."),
+            ("thera/apply: p8/default", "failure", "Apply failed."),
+            ("thera/plan: p9/default", "success", "Plan: + 9 to add."),
+            ("thera/apply: p9/default", "failure", "Contact lost while applying; the state may be ahead."),
+            ("thera/plan: p10/default", "pending", "The plan was discarded."),
+            ("thera/plan: p11/default", "pending", "The plan is out of date."),
         ]
     )
 

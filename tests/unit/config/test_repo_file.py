@@ -36,7 +36,7 @@ def test_every_mistake_is_told_at_once_with_its_line() -> None:
 
     assert mistakes(text) == [
         "thera.yaml:3: projects[0].dir: must not contain '..'",
-        "thera.yaml:4: projects[0].wrkflow: there is no such key here",
+        "thera.yaml:4: projects[0].wrkflow: there is no such key here; did you mean `workflow`?",
         f"thera.yaml:6: projects[1].workspace: {workspace_mistake('a b')}",
     ]
 
@@ -45,9 +45,9 @@ def test_every_mistake_is_told_at_once_with_its_line() -> None:
     ("text", "message"),
     [
         ("", "thera.yaml:1: expected a mapping of keys, found nothing"),
-        ("- a", "thera.yaml:1: expected a mapping of keys, found CommentedSeq"),
+        ("- a", "thera.yaml:1: expected a mapping of keys, found a list"),
         ("projects: []", "thera.yaml: version: this key is required"),
-        ("version: 7", "thera.yaml:1: version: input should be 3; found 7"),
+        ("version: 7", "thera.yaml:1: version: expected 3; found 7"),
         ("version: 3\nprojects: [{dir: a, name: 'a b'}]", "use letters, digits and _ . ~ / - only"),
         ("version: 3\nprojects: [{dir: a, branch: main}]", "must be a regular expression between slashes"),
         ("version: 3\nprojects: [{dir: a, branch: '/(/'}]", "not a regular expression"),
@@ -58,7 +58,7 @@ def test_every_mistake_is_told_at_once_with_its_line() -> None:
         ("version: 3\nprojects: [{dir: a, depends_on: [x]}]", "no project is named 'x'"),
         ("version: 3\nworkflows: {w: {plan: {steps: [plam]}}}", "unknown step 'plam'"),
         ("version: 3\n\tprojects: []", "not valid YAML"),
-        ("version: 3\nversion: 3", "not valid YAML"),
+        ("version: 3\nversion: 3", "thera.yaml:2: version: this key is here a second time"),
     ],
 )
 def test_a_file_that_cannot_be_used_says_why(text: str, message: str) -> None:

@@ -1,0 +1,173 @@
+"""What Thera does otherwise than Atlantis on purpose, for the page about compatibility; a new row goes to its like."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """One thing that people who know Atlantis will notice, and why it is so."""
+
+    topic: str
+    atlantis: str
+    thera: str
+    reason: str
+
+
+DIFFERENCES: tuple[Difference, ...] = (
+    Difference(
+        topic="A bare command",
+        atlantis="`plan` alone is conversation.",
+        thera="`plan`, `apply`, `/plan` and `/apply` are commands where they are all that a comment says.",
+        reason="Nothing else can be meant.",
+    ),
+    Difference(
+        topic="The word `run`",
+        atlantis="`run plan` is a command.",
+        thera="It is conversation.",
+        reason="Other bots listen to that word.",
+    ),
+    Difference(
+        topic="A mistyped trigger word",
+        atlantis="Every comment whose first word is nearly `atlantis`, or `terraform`, is answered.",
+        thera="Only where a command follows, alone or with flags; `terraform plan takes long` is conversation.",
+        reason="People talk about Terraform.",
+    ),
+    Difference(
+        topic="Letter case of the trigger word",
+        atlantis="A configured word with capitals is never recognised.",
+        thera="Trigger words are recognised in any letter case.",
+        reason="That is what whoever configured it wanted.",
+    ),
+    Difference(
+        topic="`-d` with `..`",
+        atlantis="Refused where it leads out of the repository.",
+        thera="Always refused.",
+        reason="There is always a plain way to write it.",
+    ),
+    Difference(
+        topic="An option that is given twice",
+        atlantis="The last one counts.",
+        thera="It is a mistake.",
+        reason="Nobody knows which one was meant.",
+    ),
+    Difference(
+        topic="`apply` with `-replace` or `-destroy`",
+        atlantis="Terraform is given them, and refuses.",
+        thera="Refused like `-target`, before anything runs.",
+        reason="What is applied is the plan that was reviewed.",
+    ),
+    Difference(
+        topic="`version`",
+        atlantis="Runs for each planned project.",
+        thera="Says what the workers use by default; takes no options.",
+        reason="Each plan says which version made it.",
+    ),
+    Difference(
+        topic="`cancel`",
+        atlantis="What is queued ends; what runs goes on.",
+        thera="What runs is interrupted as well, as by Ctrl-C.",
+        reason="That is what people want who type it.",
+    ),
+    Difference(
+        topic="`import`",
+        atlantis="Gets no variable files by itself.",
+        thera="Gets `env/<workspace>.tfvars`, like a plan.",
+        reason="Without them the provider may be configured otherwise than for plans.",
+    ),
+    Difference(
+        topic="Who may give commands",
+        atlantis="Everybody who may comment, unless there are rules for teams.",
+        thera="Who may write to the repository, unless `commenters` says otherwise.",
+        reason="A plan runs code with the workers' credentials.",
+    ),
+    Difference(
+        topic="Webhooks without a secret",
+        atlantis="Accepted, with a warning at the start.",
+        thera="Refused: each forge needs its secret.",
+        reason="Everybody could send them.",
+    ),
+    Difference(
+        topic="When a pull request is planned by itself",
+        atlantis="When it is opened, becomes ready, or is pushed to.",
+        thera="Also when it is reopened, and when its base branch is changed.",
+        reason="Its plans were thrown away, or mean another branch.",
+    ),
+    Difference(
+        topic="A pull request from a fork",
+        atlantis="Gets a comment that says so.",
+        thera="Nothing is said until somebody gives a command.",
+        reason="Strangers cannot make the server talk.",
+    ),
+    Difference(
+        topic="A directory that another one uses as a module",
+        atlantis="Planned as a project of its own when it changes, unless it lies in a folder `modules`.",
+        thera="Not found as a project; those that use it are planned. A listed project is planned whatever uses it.",
+        reason="A module cannot be planned without its callers' values.",
+    ),
+    Difference(
+        topic="A folder named `env`",
+        atlantis="Its files always belong to the directory above.",
+        thera="They belong to it where it holds a project itself.",
+        reason="Somebody put one there.",
+    ),
+    Difference(
+        topic="A version range in `required_version`",
+        atlantis="The newest release that fits.",
+        thera="The version used otherwise, if it fits; else the newest on the worker, else of the mirror.",
+        reason="A release that came out last night is not what was tested.",
+    ),
+    Difference(
+        topic="`.terraform-version`",
+        atlantis="Not read.",
+        thera="Read for Terraform, and `.opentofu-version` for OpenTofu; neither counts for the other.",
+        reason="Versions of the two are not the same.",
+    ),
+    Difference(
+        topic="conftest that runs no test",
+        atlantis="The policy set passes.",
+        thera="It is an error.",
+        reason="A wrong namespace would let every plan through.",
+    ),
+    Difference(
+        topic="A workflow hook that fails before a command",
+        atlantis="The command goes on, unless `--fail-on-pre-workflow-hook-error` is set.",
+        thera="Nothing is run, and the comment says which hook failed.",
+        reason="What the hook should have made is missing.",
+    ),
+    Difference(
+        topic="Where policies are checked",
+        atlantis="Only with `--enable-policy-checks`.",
+        thera="Wherever the server file has `policies`, unless `policy_check: false`.",
+        reason="Who writes policies wants them asked.",
+    ),
+    Difference(
+        topic="A lock that somebody else holds",
+        atlantis="The plan fails; somebody has to ask again later.",
+        thera="The pull request waits in a queue and is planned when its turn comes.",
+        reason="Nobody has to watch.",
+    ),
+    Difference(
+        topic="`mergeable` with a required `apply` status",
+        atlantis="Never holds on GitHub, unless `--gh-allow-mergeable-bypass-apply` is set.",
+        thera="Holds: Thera's own statuses are left aside.",
+        reason="The apply would wait for itself.",
+    ),
+    Difference(
+        topic="`approved` on GitHub",
+        atlantis="One approving review, whoever wrote it.",
+        thera="As many as the branch's rules ask for, of people who may write.",
+        reason="An approval means what the forge means by it.",
+    ),
+    Difference(
+        topic="Comments",
+        atlantis="A command's result is a comment of its own, or several where it is long.",
+        thera="A run has one comment, which is edited as it goes; what does not fit is on its page.",
+        reason="A pull request stays readable.",
+    ),
+    Difference(
+        topic="Rules of `--repo-allowlist` with `*` in the middle",
+        atlantis="Only what follows the first `*` is compared.",
+        thera="All of the rule is compared; each `*` stands for anything.",
+        reason="`github.com/*/infra` shall not let `evil.example/x/infra` in.",
+    ),
+)

@@ -1,0 +1,177 @@
+"""Flags of Atlantis about pull requests: what is planned and applied, who may ask for it, and how it is told."""
+
+from server.atlantis.outcomes import Becomes, Flag, NotNeeded, NotYet, PartOf, Replaced, Value, number, switch, text
+
+AUTOPLAN_FILES = (
+    "**/*.tf,**/*.tf.json,**/*.tfvars,**/*.tfvars.json,**/*.tofu,**/*.tofu.json,**/terragrunt.hcl,"
+    "**/.terraform.lock.hcl"
+)
+
+
+def words(value: Value) -> str:
+    """Keep a word of their own; beside Atlantis's default, Thera's is heard as well."""
+    return "thera,atlantis" if value == "atlantis" else str(value)
+
+
+def opposite(value: Value) -> str:
+    """Say `true` for off."""
+    return str(not value).lower()
+
+
+_ALWAYS_MODULES = "A change in a local module always counts for every project that uses it, however indirectly"
+_WORDING = "Comments are written in English, with templates of their own; neither can be exchanged."
+_ZERO = "Statuses are always written, as `0/0` where there is no project, so that a required one blocks nobody."
+
+PULLS: tuple[Flag, ...] = (
+    text(
+        "allow-commands",
+        "version,plan,apply,unlock,approve_policies,cancel",
+        Becomes(setting="allow_commands"),
+    ),
+    switch("allow-draft-prs", Becomes(setting="allow_drafts")),
+    switch("allow-fork-prs", Becomes(setting="allow_forks")),
+    text(
+        "autodiscover-mode",
+        "auto",
+        PartOf(
+            key="autodiscover", note="`autodiscover: {mode: …}` for all repositories; there, it overrides their files."
+        ),
+    ),
+    switch("automerge", Becomes(setting="automerge")),
+    text("automerge-method", "", Becomes(setting="automerge_method")),
+    text(
+        "autoplan-file-list",
+        AUTOPLAN_FILES,
+        NotYet(
+            "Projects that no file lists are found by Atlantis's default list.",
+            "List the projects in the repository's file, with `when_modified`.",
+        ),
+    ),
+    switch("autoplan-modules", NotNeeded(f"{_ALWAYS_MODULES}.")),
+    text(
+        "autoplan-modules-from-projects",
+        "",
+        NotYet(f"{_ALWAYS_MODULES}; that cannot be narrowed down."),
+    ),
+    text(
+        "blocked-extra-args",
+        "-chdir,--chdir,-plugin-dir,--plugin-dir",
+        NotYet(
+            "The list is Atlantis's default and cannot be changed.",
+            "Say with `commenters` in the server file who may give commands at all.",
+        ),
+    ),
+    switch("disable-apply-all", NotYet("`apply` without a target always means all plans of the pull request.")),
+    text("disable-automerge-label", "", Becomes(setting="disable_automerge_label")),
+    switch("disable-autoplan", Becomes(setting="disable_autoplan")),
+    text("disable-autoplan-label", "", Becomes(setting="disable_autoplan_label")),
+    switch(
+        "disable-repo-locking",
+        PartOf(key="repo_locks", note="`repo_locks: {mode: disabled}` for all repositories; later entries may differ."),
+    ),
+    text("disable-unlock-label", "", NotYet("`unlock` looks at no label.")),
+    switch(
+        "discard-approval-on-plan",
+        NotYet("Approvals stay, however often is planned.", "Have the forge dismiss them when commits are pushed."),
+    ),
+    switch("enable-regexp-cmd", NotYet("`-p` takes a name.", "`-d` takes a pattern of directories: `-d 'env/*'`.")),
+    text(
+        "executable-name",
+        "atlantis",
+        Becomes(
+            setting="command_name",
+            convert=words,
+            even_if_unset=True,
+            note="A word of your own stays alone; `atlantis` becomes `thera,atlantis`, and both are heard.",
+        ),
+    ),
+    switch(
+        "fail-on-pre-workflow-hook-error",
+        NotNeeded("A workflow hook that fails before a command always stops it: what it should have made is missing."),
+    ),
+    text("ignore-vcs-status-names", "", NotYet("`mergeable` leaves the statuses of one Thera aside, its own.")),
+    switch("include-git-untracked-files", NotYet("Only files that the commits change make projects be planned.")),
+    switch(
+        "parallel-apply",
+        NotNeeded("Projects of one execution order group are always applied side by side, as many as workers take."),
+    ),
+    switch("parallel-plan", NotNeeded("Projects are always planned side by side, as many as workers take.")),
+    number(
+        "parallel-pool-size",
+        15,
+        Replaced(
+            by="THERA_WORKER_CONCURRENCY",
+            reason="The limit is for one worker, over all pull requests; left alone, it is the number of cores.",
+        ),
+    ),
+    text(
+        "repo-allowlist",
+        None,
+        Becomes(setting="repo_allowlist", note="A `*` stands for anything wherever it is, not only at the end."),
+    ),
+    text("repo-config", "", PartOf(settings=("repo_config",), note="The same file.")),
+    text("repo-config-json", "", PartOf(settings=("repo_config",), note="Written into a file.")),
+    switch("restrict-file-list", NotYet("A target may name any project of the repository, touched or not.")),
+    switch("silence-allowlist-errors", Becomes(setting="answer_unknown_repos", convert=opposite)),
+    switch("silence-fork-pr-errors", NotNeeded("Nothing is said about forks until somebody gives a command there.")),
+    switch(
+        "silence-no-projects",
+        NotYet("A plan that finds no project says so in a comment."),
+    ),
+    switch("silence-vcs-status-no-plans", NotYet(_ZERO)),
+    switch("silence-vcs-status-no-projects", NotYet(_ZERO)),
+    switch(
+        "skip-clone-no-changes",
+        NotNeeded("Workers keep a mirror of each repository and fetch only what is new; what is changed, git tells."),
+    ),
+    text(
+        "var-file-allowlist",
+        None,
+        NotYet(
+            "`-- -var-file=…` in a comment may name any file that the worker's account can read.",
+            "Keep secrets that commenters may not see off the workers.",
+        ),
+    ),
+)
+
+WORDS: tuple[Flag, ...] = (
+    switch("disable-markdown-folding", NotYet("Long parts are folded wherever the forge can.")),
+    text("emoji-reaction", "", NotYet("A command is always answered with 👀, where the forge has reactions.")),
+    switch(
+        "enable-diff-markdown-format",
+        NotNeeded("Changes are shown from the plan's JSON as a `diff`, each sign at the left edge."),
+    ),
+    switch(
+        "hide-prev-plan-comments",
+        NotYet("Automatic plans share one comment, which is edited; the comments of other commands stay."),
+    ),
+    switch(
+        "hide-unchanged-plan-comments",
+        NotNeeded("Projects without changes are always gathered in one folded line."),
+    ),
+    text("language", "en", NotYet(_WORDING)),
+    text("language-config-file", "", NotYet(_WORDING)),
+    text("markdown-template-overrides-dir", "~/.markdown_templates", NotYet(_WORDING)),
+    number(
+        "max-comments-per-command",
+        100,
+        NotNeeded("A run has one comment. What does not fit is shortened, and is whole on the run's page."),
+    ),
+    switch(
+        "pending-apply-status",
+        NotNeeded("The status `apply` is always pending while there are plans to apply, on every forge."),
+    ),
+    switch(
+        "quiet-policy-checks",
+        NotNeeded("Policies have no comment of their own: those that pass are one line in the plan's."),
+    ),
+    text(
+        "vcs-status-name",
+        "atlantis",
+        Becomes(
+            setting="status_name",
+            even_if_unset=True,
+            note="Carried over even if it was not set: branch protection names these statuses.",
+        ),
+    ),
+)

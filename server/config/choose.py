@@ -1,0 +1,84 @@
+"""Which projects a change touches, or a person names, and in which order they go."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from server.config.matching import AUTOPLAN_FILES, glob_matches, is_glob, matcher
+from server.config.projects import ProjectConfig, RepoConfig
+from server.domain.commands import Target
+from server.domain.errors import UserMistake
+from server.domain.selection import Candidate, Chosen, affected, discovered
+from workers.protocol.jobs import ProjectKey
+from workers.protocol.results import DiscoverFacts
+
+
+def touched(config: RepoConfig, facts: DiscoverFacts, *, automatic: bool) -> list[tuple[ProjectConfig, str]]:
+    """Choose what a change touches: configured projects, then discovered ones where the mode allows it."""
+    listed = [project for project in config.projects if project.autoplan or not automatic]
+    chosen = affected([Candidate(project.key, project.triggers) for project in listed], facts)
+    if config.discovers():
+        chosen += _found(config, facts)
+    known = {project.key: project for project in reversed(config.projects)}
+    return [(known.get(one.key) or config.adhoc(one.key), one.reason) for one in chosen]
+
+
+def _found(config: RepoConfig, facts: DiscoverFacts) -> list[Chosen]:
+    return discovered(
+        facts,
+        counts=matcher(AUTOPLAN_FILES, base="."),
+        ignored=config.ignores,
+        taken={project.key.dir for project in config.projects},
+    )
+
+
+def targeted(config: RepoConfig, facts: DiscoverFacts, target: Target) -> list[tuple[ProjectConfig, str]]:
+    """Choose what somebody named, touched or not.
+
+    Raises:
+        UserMistake: there is nothing of that name; the message lists what there is.
+    """
+    reason = "asked for"
+    if target.project is not None:
+        found = [project for project in config.projects if project.key.name == target.project]
+        if not found:
+            names = ", ".join(f"`{project.key.name}`" for project in config.projects if project.key.name)
+            known = f"There are: {names}." if names else "No project of this repository has a name; use `-d`."
+            raise UserMistake(f"There is no project named `{target.project}`. {known}")
+        return [(project, reason) for project in found]
+    directory, workspace = target.dir or ".", target.workspace or "default"
+    if is_glob(directory):
+        found = [p for p in config.projects if p.key.workspace == workspace and glob_matches(directory, p.key.dir)]
+    else:
+        found = [p for p in config.projects if (p.key.dir, p.key.workspace) == (directory, workspace)]
+    if len(found) > 1 and not is_glob(directory):
+        names = ", ".join(f"`-p {project.key.name}`" for project in found if project.key.name)
+        raise UserMistake(f"Several projects have that directory and workspace; say which: {names}.")
+    if found:
+        return [(project, reason) for project in found]
+    elsewhere = sorted({p.key.workspace for p in config.projects if p.key.dir == directory})
+    if elsewhere:
+        spaces = ", ".join(f"`{space}`" for space in elsewhere)
+        raise UserMistake(f"`{directory}` is configured for other workspaces: {spaces}. Add `-w`.")
+    if directory not in facts.module_dirs:
+        raise UserMistake(f"There is no Terraform code in `{directory}` at this commit.")
+    return [(config.adhoc(ProjectKey(directory, workspace)), reason)]
+
+
+def in_waves(chosen: Sequence[ProjectConfig]) -> list[ProjectConfig]:
+    """Give each project the wave it may run in: its own group, and after all that it depends on."""
+    by_name = {project.key.name: project for project in chosen if project.key.name}
+    waves: dict[str | None, int] = {}
+
+    def wave_of(project: ProjectConfig, trail: tuple[str, ...]) -> int:
+        name = project.key.name
+        if name in waves:
+            return waves[name]
+        if name in trail:
+            raise UserMistake(f"`depends_on` goes in a circle: {' → '.join((*trail, name or ''))}.")
+        below = [wave_of(by_name[other], (*trail, name or "")) for other in project.depends_on if other in by_name]
+        wave = max([project.wave, *(one + 1 for one in below)])
+        if name:
+            waves[name] = wave
+        return wave
+
+    return [replace(project, wave=wave_of(project, ())) for project in chosen]
