@@ -58,6 +58,8 @@ docs: setup ## write the generated pages of docs/ anew
 	$(BIN)/python -m server.config.reference > docs/reference/settings.md.new
 	mv docs/reference/settings.md.new docs/reference/settings.md
 	$(BIN)/python -m server.atlantis.page
+	$(BIN)/python -m server.config.schema repo > docs/reference/schemas/thera.schema.json
+	$(BIN)/python -m server.config.schema server > docs/reference/schemas/repos.schema.json
 
 # Whatever this machine's pip is told about other indexes stays out of the locks, and no place is named in them.
 COMPILE = PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= PIP_EXTRA_INDEX_URL= CUSTOM_COMPILE_COMMAND="make lock" \

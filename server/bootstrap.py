@@ -20,6 +20,8 @@ from server.config.forges import load_forges
 from server.config.forges_file import begin_forges_file
 from server.config.server_file import load_server_file
 from server.config.settings import SECRETS, Settings
+from server.doctor.command import Patient
+from server.doctor.remote import Remote
 from server.domain.errors import ServiceError
 from server.forges.allowlist import Allowlist
 from server.forges.config import AppIdentity, ForgeConfig
@@ -207,6 +209,18 @@ def make_server(settings: Settings, *, web: bool, reactor: bool, restart: Callab
     desk = _setup_desk(settings, ctx.forges, restart)
     listener = _listener(settings, ctx, gateway, parts, desk) if web else None
     return Server(store, listener, embedded, _tickers(settings, ctx, ringer) if reactor else (), worker)
+
+
+def make_patient(settings: Settings) -> Patient:
+    """Put together what `thera doctor` looks at; it changes nothing here, not even the schema."""
+    store = Store(make_engine(_database_url(settings)), lambda _: None)
+    remote = Remote(
+        forges=Forges(_forges(settings)),
+        allowlist=Allowlist.parse(settings.repo_allowlist),
+        public_url=settings.public_url,
+        own_statuses=f"{settings.status_prefix}/",
+    )
+    return Patient(settings=settings, store=store, remote=remote)
 
 
 def _answers(store: Store) -> bool:

@@ -29,6 +29,7 @@ from server.config.settings import (
     server_mistakes,
     worker_mistakes,
 )
+from server.doctor.command import examine
 from server.domain.errors import TryLater, UserMistake
 from server.forges.allowlist import Allowlist
 from server.observability import set_up_logging
@@ -158,6 +159,19 @@ def migrate() -> None:
     with _starting():
         bootstrap.migrate_database(with_generated_keys(settings))
     click.echo("The database is up to date.")
+
+
+@main.command()
+@click.option("--repo", "repos", multiple=True, help="host/owner/name; may be given several times.")
+@click.option("--repair", is_flag=True, help="Make webhooks that are missing, and correct those that are wrong.")
+@click.option("--yes", is_flag=True, help="Do not ask before a repair.")
+@click.option("--json", "is_json", is_flag=True, help="Write the findings as JSON.")
+def doctor(repos: tuple[str, ...], repair: bool, yes: bool, is_json: bool) -> None:  # noqa: FBT001  (click's flags)
+    """Look at the installation and at each forge; say what is wrong and what to do. Ends with 1 if something is bad."""
+    settings = _settings(_server_mistakes)
+    with _starting():
+        patient = bootstrap.make_patient(with_generated_keys(settings))
+    sys.exit(examine(patient, repos, repairs=repair, yes=yes, is_json=is_json))
 
 
 @main.command("check-config")

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -26,6 +26,7 @@ PERMISSIONS: Mapping[str, str] = {
     "pull_requests": "write",
     "statuses": "write",
 }
+EVENTS = ("check_run", "check_suite", "issue_comment", "pull_request", "pull_request_review", "push")
 _LONGEST = 600 + 60  # seconds that a JWT may live, and a minute for clocks
 
 
@@ -144,6 +145,8 @@ def make_apps(apps: Apps, build: Build) -> Blueprint:
     def _app() -> Response:
         return jsonify(describe(build, me()))
 
+    _add_hook(blueprint, apps, me)
+
     @blueprint.get(f"/repos/{SLUG}/installation")
     def _installation(owner: str, name: str) -> Response:
         app = me()
@@ -180,8 +183,28 @@ def describe(build: Build, app: App) -> Json:
         "created_at": made,
         "updated_at": made,
         "permissions": dict(PERMISSIONS),
-        "events": ["pull_request", "issue_comment", "check_run"],
+        "events": list(EVENTS),
     }
+
+
+def _add_hook(blueprint: Blueprint, apps: Apps, me: Callable[[], App]) -> None:
+    @blueprint.get("/app/hook/config")
+    def _hook() -> Response:
+        return jsonify(_hook_config(me()))
+
+    @blueprint.patch("/app/hook/config")
+    def _change_hook() -> Response:
+        app, asked = me(), request.get_json()
+        for repo in apps.forge.repos.values():
+            for hook in repo.hooks:
+                if app.url and hook.url == app.url:
+                    hook.url, hook.secret = asked.get("url", hook.url), asked.get("secret", hook.secret)
+        app.url, app.secret = asked.get("url", app.url), asked.get("secret", app.secret)
+        return jsonify(_hook_config(app))
+
+
+def _hook_config(app: App) -> Json:
+    return {"url": app.url, "content_type": "json", "insecure_ssl": "0", "secret": "********"}
 
 
 def _installed(build: Build, app: App, found: Installation) -> Json:
@@ -198,7 +221,7 @@ def _installed(build: Build, app: App, found: Installation) -> Json:
         "target_id": 1,
         "target_type": "Organization",
         "permissions": dict(PERMISSIONS),
-        "events": ["pull_request", "issue_comment", "check_run"],
+        "events": list(EVENTS),
         "created_at": made,
         "updated_at": made,
         "single_file_name": None,

@@ -81,20 +81,24 @@ def _people(api: Blueprint, build: Build) -> None:
         return jsonify({"resources": {"core": limit, "search": limit}, "rate": limit})
 
 
+def _rights(permission: str) -> dict[str, bool]:
+    order = ("none", "read", "triage", "write", "maintain", "admin")
+    rights = zip(("pull", "triage", "push", "maintain", "admin"), order[1:], strict=True)
+    return {right: order.index(permission) >= order.index(needed) for right, needed in rights}
+
+
 def _repositories(api: Blueprint, forge: SandboxForge, build: Build) -> None:
     @api.get(f"/repos/{SLUG}")
     def _repo(owner: str, name: str) -> Response:
-        return jsonify(build().repo(forge.repo(f"{owner}/{name}")))
+        mine = _rights(forge.permission(f"{owner}/{name}", g.login))
+        return jsonify(build().repo(forge.repo(f"{owner}/{name}")) | {"permissions": mine})
 
     @api.get(f"/repos/{SLUG}/collaborators/<login>/permission")
     def _permission(owner: str, name: str, login: str) -> Response:
         if login not in forge.users:
             raise NoSuchThing(login)
         permission = forge.permission(f"{owner}/{name}", login)
-        order = ("none", "read", "triage", "write", "maintain", "admin")
-        rights = zip(("pull", "triage", "push", "maintain", "admin"), order[1:], strict=True)
-        may = {right: order.index(permission) >= order.index(needed) for right, needed in rights}
-        user = build().user(login) | {"permissions": may, "role_name": permission}
+        user = build().user(login) | {"permissions": _rights(permission), "role_name": permission}
         return jsonify({"permission": permission, "role_name": permission, "user": user})
 
     @api.get(f"/repos/{SLUG}/compare/<path:ends>")

@@ -18,7 +18,7 @@ def touched(config: RepoConfig, facts: DiscoverFacts, *, automatic: bool) -> lis
     chosen = affected([Candidate(project.key, project.triggers) for project in listed], facts)
     if config.discovers():
         chosen += _found(config, facts)
-    known = {project.key: project for project in reversed(config.projects)}
+    known = {project.key: project for project in config.projects}
     return [(known.get(one.key) or config.adhoc(one.key), one.reason) for one in chosen]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from server.config.choose import in_waves, targeted, touched
 from server.config.document import ConfigMistake, ConfigMistaken
 from server.config.projects import ProjectConfig, RepoConfig, configured, expanded
-from server.config.repo_file import DEFAULT_WHEN_MODIFIED, Autodiscover, Project, RepoFile, ambiguous
+from server.config.repo_file import Autodiscover, RepoFile, ambiguous
 from server.config.server_file import RepoPolicy
 from server.domain.requirements import Requirement
 from workers.protocol.jobs import ProjectKey
@@ -120,13 +120,4 @@ def _unchecked(policy: RepoPolicy, repo_file: RepoFile, file: str) -> Iterable[C
             yield project.mistake(file, "apply_requirements", message)
 
 
-__all__ = [
-    "DEFAULT_WHEN_MODIFIED",
-    "Project",
-    "ProjectConfig",
-    "RepoConfig",
-    "in_waves",
-    "merge",
-    "targeted",
-    "touched",
-]
+__all__ = ["ProjectConfig", "RepoConfig", "in_waves", "merge", "targeted", "touched"]

@@ -62,9 +62,9 @@ class ProjectConfig:
 class RepoConfig:
     """Everything configured for one commit of one repository.
 
-    Where the repository says nothing, `automerge`, `parallel_plan`, `parallel_apply` and `emoji_reaction` are None:
-    the server decides. `ignored` are keys of the repository's file that have no effect, and why; nothing fails over
-    them. `abort_on_execution_order_fail` ends the groups after one with an error.
+    Where the repository says nothing, `automerge`, `parallel_plan`, `parallel_apply` and `emoji_reaction` are None,
+    and the server decides. `ignored` are keys of the repository's file that have no effect where they stand, and why;
+    nothing fails over them.
     """
 
     projects: tuple[ProjectConfig, ...]

@@ -1,11 +1,12 @@
 """What Thera asks of a forge, whichever it is."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Protocol
 
+from server.domain.findings import Finding
 from server.domain.pull import Pull
 from server.domain.refs import PullRef, RepoRef
 from server.domain.requirements import PullFacts
@@ -69,6 +70,14 @@ class Credential:
     username: str = ""
     password: str = field(default="", repr=False)
     ca_certificate: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantedHook:
+    """A webhook as it should be: where to, and signed with what. Which events it sends is the adapter's business."""
+
+    url: str
+    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,6 +171,19 @@ class Forge(Protocol):
 
         Raises:
             Refused: a rule is in the way, or the head has moved; the message says which.
+        """
+
+    def inspect(self, repo: RepoRef, *, hook: WantedHook | None, own_statuses: str) -> Sequence[Finding]:
+        """Look at a repository's set-up: rights, clock, webhook, and what its default branch requires.
+
+        `own_statuses` is what ours begin with (`thera/`). What could not be looked at is said, and is never `GOOD`.
+        """
+
+    def set_webhook(self, repo: RepoRef, hook: WantedHook) -> str:
+        """Make a repository's webhook, or put the one that goes to the same address right; says what was done.
+
+        Raises:
+            Refused: the credential may not.
         """
 
     def credential(self, repo: RepoRef) -> Credential:

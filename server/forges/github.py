@@ -1,7 +1,7 @@
 """GitHub and GitHub Enterprise Server, through PyGithub."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -11,10 +11,12 @@ from github.PullRequest import PullRequest
 from github.Repository import Repository
 
 from server.domain.errors import UserMistake
+from server.domain.findings import Finding
 from server.domain.pull import Pull, PullState
 from server.domain.refs import PullRef, RepoRef
 from server.domain.requirements import PullFacts
-from server.forges.base import Capabilities, Comment, CommitStatus, Credential, MergeMethod, Permission
+from server.forges import github_inspect
+from server.forges.base import Capabilities, Comment, CommitStatus, Credential, MergeMethod, Permission, WantedHook
 from server.forges.config import ForgeConfig
 from server.forges.github_checks import set_check
 from server.forges.github_client import PER_PAGE, GitHubClient, host_of
@@ -246,6 +248,14 @@ class GitHubForge:
                 set_check(self._client, self._client.app.id, pull, sha, status)
             else:
                 self._client.write(repo, "POST", f"/repos/{repo.full_name}/statuses/{sha}", body)
+
+    def inspect(self, repo: RepoRef, *, hook: WantedHook | None, own_statuses: str) -> Sequence[Finding]:
+        """See `Forge`."""
+        return list(github_inspect.inspect(self._client, repo, login=self.login, hook=hook, own_statuses=own_statuses))
+
+    def set_webhook(self, repo: RepoRef, hook: WantedHook) -> str:
+        """See `Forge`."""
+        return github_inspect.set_webhook(self._client, repo, hook)
 
     def credential(self, repo: RepoRef) -> Credential:
         """See `Forge`."""

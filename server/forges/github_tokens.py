@@ -100,6 +100,18 @@ class AppTokens:
         """See `Tokens`."""
         return f"{self._described()['slug']}[bot]"
 
+    def installation(self, repo: RepoRef) -> Mapping[str, Any]:
+        """Describe the App's installation on a repository's owner: its permissions and events."""
+        return self._ask("GET", f"/repos/{repo.full_name}/installation", f"where the App is installed for {repo}")
+
+    def hook(self) -> Mapping[str, Any]:
+        """Read the configuration of the App's own webhook; its secret comes as asterisks."""
+        return self._ask("GET", "/app/hook/config", "reading the App's webhook")
+
+    def set_hook(self, config: Mapping[str, str]) -> None:
+        """Change the App's own webhook."""
+        self._ask("PATCH", "/app/hook/config", "setting the App's webhook", config)
+
     def _described(self) -> Mapping[str, Any]:
         if self._app is None:
             self._app = self._ask("GET", "/app", "which App this is")
@@ -120,11 +132,11 @@ class AppTokens:
         expires_at = datetime.fromisoformat(answer["expires_at"]).astimezone(UTC)
         return _Kept(str(answer["token"]), expires_at)
 
-    def _ask(self, verb: str, path: str, what: str) -> Mapping[str, Any]:
+    def _ask(self, verb: str, path: str, what: str, body: Mapping[str, str] | None = None) -> Mapping[str, Any]:
         try:
             with translated(what, credential=_KEY):
                 requester: Requester = self._connect().requester
-                answer: Mapping[str, Any] = requester.requestJsonAndCheck(verb, path)[1]
+                answer: Mapping[str, Any] = requester.requestJsonAndCheck(verb, path, input=body)[1]
         except InvalidKeyError as error:
             raise Refused(f"The App's key is no private key ({what}). {_KEY}") from error
         return answer

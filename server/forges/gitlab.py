@@ -1,7 +1,7 @@
 """GitLab, of gitlab.com and self-managed, through python-gitlab."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -9,11 +9,12 @@ from typing import Any
 from urllib.parse import quote
 
 from server.domain.errors import UserMistake
+from server.domain.findings import Finding
 from server.domain.pull import Pull, PullState
 from server.domain.refs import PullRef, RepoRef
 from server.domain.requirements import PullFacts
-from server.forges import gitlab_merging, gitlab_statuses
-from server.forges.base import Capabilities, Comment, CommitStatus, Credential, MergeMethod, Permission
+from server.forges import gitlab_inspect, gitlab_merging, gitlab_statuses
+from server.forges.base import Capabilities, Comment, CommitStatus, Credential, MergeMethod, Permission, WantedHook
 from server.forges.config import ForgeConfig
 from server.forges.gitlab_client import GitLabApi, Json, host_of, project_path, pull_path
 from server.forges.gitlab_errors import is_absent, message_of, translated
@@ -267,6 +268,15 @@ class GitLabForge:
         """See `Forge`."""
         self._throttle.wait()
         gitlab_merging.merge(self._api, pull, method=method, delete_branch=delete_branch)
+
+    def inspect(self, repo: RepoRef, *, hook: WantedHook | None, own_statuses: str) -> Sequence[Finding]:
+        """See `Forge`."""
+        return list(gitlab_inspect.inspect(self._api, repo, login=self.login, hook=hook, own_statuses=own_statuses))
+
+    def set_webhook(self, repo: RepoRef, hook: WantedHook) -> str:
+        """See `Forge`."""
+        self._throttle.wait()
+        return gitlab_inspect.set_webhook(self._api, repo, hook)
 
     def credential(self, repo: RepoRef) -> Credential:  # noqa: ARG002  (a token is for all repositories)
         """See `Forge`. With a token for its password GitLab takes any user name; this is the one it documents."""

@@ -90,6 +90,11 @@ class GitLabApi:
         """Read one thing."""
         return _json(self._client.http_get(path, query_data=query))
 
+    def get_with_date(self, path: str) -> tuple[dict[str, Any], str]:
+        """Read one thing, and when GitLab says that it was read."""
+        answer = self._client.http_request("get", path)
+        return _json(answer.json()), answer.headers.get("Date", "")
+
     def list(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
         """Read a list, page by page as far as it is asked for."""
         yield from self._client.http_list(path, query_data=query, iterator=True)

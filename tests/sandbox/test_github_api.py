@@ -131,6 +131,9 @@ def walk_as_an_app(api: Api, sha: str) -> None:
     seconds = int(time.time())
     api.tokens["app"] = jwt.encode({"iss": str(app.id), "iat": seconds, "exp": seconds + 60}, app.key, "RS256")
     assert api.ask("GET", "/app", who="app").json()["slug"] == "thera"
+    changed = api.ask("PATCH", "/app/hook/config", {"url": "https://thera.test/hook"}, who="app")
+    assert changed.json()["url"] == "https://thera.test/hook"
+    assert api.ask("GET", "/app/hook/config", who="app").json() == changed.json()
     assert api.ask("GET", f"/repos/{NAME}/installation", who="app").json()["id"] == installed.id
     answer = api.ask("POST", f"/app/installations/{installed.id}/access_tokens", {}, who="app")
     assert answer.status_code == 201

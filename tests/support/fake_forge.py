@@ -1,14 +1,16 @@
 """A forge in memory: a whole `Forge`, so that stories need no HTTP. It is itself held to the contract suite."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from server.domain.errors import Refused, TryLater, UserMistake
+from server.domain.findings import Finding, Verdict
 from server.domain.pull import Pull, PullState
 from server.domain.refs import PullRef, RepoRef
 from server.domain.requirements import PullFacts
-from server.forges.base import Capabilities, Comment, CommitStatus, Credential, MergeMethod, Permission
+from server.forges.base import Capabilities, Comment, CommitStatus, Credential, MergeMethod, Permission, WantedHook
+from server.forges.inspection import about_hook, about_protection
 
 
 @dataclass
@@ -40,6 +42,8 @@ class FakeForge:
         self.permissions: dict[str, Permission] = {}
         self.teams: dict[str, set[str]] = {}
         self.outages: list[Exception] = []
+        self.hook: WantedHook | None = None
+        self.requires_ours = False
         self.merge_refusals: list[Refused] = []
         self.down: Exception | None = None  # what every call gets while it is set
         self.status_writes = 0
@@ -143,6 +147,23 @@ class FakeForge:
             raise Refused("a rule is in the way")
         self.close(pull.ref, PullState.MERGED)
         one.branch_deleted = delete_branch
+
+    def inspect(self, repo: RepoRef, *, hook: WantedHook | None, own_statuses: str) -> Sequence[Finding]:  # noqa: ARG002  (one repository is enough)
+        self._answer()
+        if hook is None:
+            return []
+        wrong = [] if self.hook == hook else [f"there is none to {hook.url}"]
+        required = {f"{own_statuses}apply"} if self.requires_ours else set()
+        return [
+            Finding(subject="credential", verdict=Verdict.GOOD, found=f"may write as {self.login}"),
+            about_hook(wrong, remedy="Run `thera doctor --repair`."),
+            about_protection(required, own=own_statuses, branch="main"),
+        ]
+
+    def set_webhook(self, repo: RepoRef, hook: WantedHook) -> str:  # noqa: ARG002
+        self._answer()
+        self.hook = hook
+        return f"Made a webhook to {hook.url}."
 
     def credential(self, repo: RepoRef) -> Credential:  # noqa: ARG002  (one credential is enough)
         if self.outages:  # a forge that is down for its API only still has its git, and a token needs no asking

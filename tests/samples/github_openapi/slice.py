@@ -38,6 +38,7 @@ ROUTES: dict[str, tuple[str, ...]] = {
     f"{REPO}/hooks/{{hook_id}}/deliveries": ("get",),
     f"{REPO}/installation": ("get",),
     "/app": ("get",),
+    "/app/hook/config": ("get", "patch"),
     "/app-manifests/{code}/conversions": ("post",),
     "/app/installations/{installation_id}/access_tokens": ("post",),
     "/orgs/{org}/teams/{team_slug}/memberships/{username}": ("get",),

@@ -9,6 +9,7 @@ from server.config.merge import ProjectConfig, RepoConfig, merge, targeted, touc
 from server.config.repo_file import load_repo_file
 from server.config.server_file import Override, ServerFile, policy_for
 from server.domain.commands import Target
+from server.domain.errors import UserMistake
 from server.domain.lock import LockMode
 from server.domain.refs import RepoRef
 from server.domain.requirements import Requirement
@@ -272,15 +273,13 @@ def test_a_plan_is_bound_to_the_steps_it_was_made_for(stage: str, *, changes: bo
 
 
 def test_a_step_in_another_stage_is_another_workflow() -> None:
-    one = project(
-        "", workflows={"default": {"plan": {"steps": ["init", "plan", "show"]}, "apply": {"steps": ["apply"]}}}
-    )
-    other = project(
-        "", workflows={"default": {"plan": {"steps": ["init", "plan"]}, "apply": {"steps": ["show", "apply"]}}}
-    )
+    def digest(*, plan: list[str], apply: list[str]) -> str:
+        stages = {"plan": {"steps": plan}, "policy_check": {"steps": []}, "apply": {"steps": apply}}
+        return project("", workflows={"default": stages}).workflow_digest
+
     checked = project("", policies=POLICIES)
 
-    assert one.workflow_digest != other.workflow_digest
+    assert digest(plan=["plan", "show"], apply=["apply"]) != digest(plan=["plan"], apply=["show", "apply"])
     assert checked.workflow_digest != project("").workflow_digest
 
 
@@ -375,3 +374,11 @@ def test_a_named_pattern_of_directories_is_that_of_patterns_in_files() -> None:
 
     assert chosen("a/*") == ["a/x"]
     assert chosen("a/**") == ["a/x", "a/x/y"]
+
+
+def test_of_several_projects_in_one_place_one_has_to_be_named() -> None:
+    found = config("projects: [{dir: a}, {dir: a, name: x}, {dir: a, name: y}]", "a")
+    facts = DiscoverFacts(head_sha="a", base_sha="b", module_dirs=("a",))
+
+    with pytest.raises(UserMistake, match=r"say which: `-p x`, `-p y`\."):
+        targeted(found, facts, Target(dir="a"))

@@ -150,6 +150,7 @@ def project(**keys: str) -> str:
         pytest.param(
             "version: 3\nzzz: true", ":2: zzz: there is no such key here", id="unknown keys that are like no other"
         ),
+        pytest.param("version: 3\nzzz:", ":2: zzz: there is no such key here", id="unknown keys without a value"),
         pytest.param(
             project(wrkspace="a"),
             ":4: projects[0].wrkspace: there is no such key here; did you mean `workspace`?",
