@@ -1,6 +1,7 @@
 """A configuration file into typed values; mistakes name file, line, key, what was found and what was expected."""
 
 import difflib
+import re
 from collections.abc import Collection, Iterator
 from typing import Annotated, Any, TypeVar, get_args
 
@@ -52,6 +53,8 @@ Text = Annotated[str, BeforeValidator(as_written)]
 Flag = Annotated[bool, BeforeValidator(_truth)]
 
 S = TypeVar("S", bound=Section)
+_VALIDATOR = re.compile(r"(function-\w+|list|dict|tuple|union|nullable|tagged-union)\[.*\]", re.DOTALL)
+
 _KINDS = {
     "bool_type": "expected true or false",
     "dict_type": "expected a mapping of keys",
@@ -107,7 +110,7 @@ def one_of(value: str, known: Collection[str], *, what: str) -> str:
 def _explain(
     item: Any, kind: type[BaseModel], document: Node | None, file: str, *, secret: Collection[str]
 ) -> ConfigMistake:
-    path = tuple(part for part in item["loc"] if not _is_type_name(part))
+    path = _as_written(item["loc"], last=item["type"] == "extra_forbidden")
     message = str(item["msg"]).removeprefix("Value error, ")
     match item["type"]:
         case "extra_forbidden":
@@ -143,9 +146,11 @@ def _shown(value: object) -> str:
     return f"{as_written(value)}"
 
 
-def _is_type_name(part: str | int) -> bool:
-    # pydantic puts the names of validators into a location: `function-after[_dir(), str]`
-    return isinstance(part, str) and "[" in part
+def _as_written(location: Path, *, last: bool) -> Path:
+    # pydantic puts the names of validators into a location: `function-after[_dir(), str]`.
+    # The last part of a location stays when it is known for a key of the file, however it looks.
+    ends = len(location) - 1 if last else len(location)
+    return (*(part for part in location[:ends] if not _VALIDATOR.fullmatch(str(part))), *location[ends:])
 
 
 def _section_at(kind: type[BaseModel], path: Path) -> type[BaseModel]:

@@ -183,4 +183,25 @@ ROWS: Mapping[str, Sequence[tuple[str, Mapping[str, Any]]]] = {
             },
         ),
     ],
+    "0003": [
+        (
+            "projects",
+            {
+                "pull_id": f"{_ID}a",
+                "dir": "prod",
+                "workspace": "default",
+                "name": "",
+                "status": "policy_failed",
+                "updated_at": _NOW,
+                "artifact_size": 0,
+                "counts": '{"add": 1}',
+                "terraform": "{}",
+                "outputs": "{}",
+                "config": "{}",
+                "note": "",
+                "wave": 0,
+                "policies": "[]",
+            },
+        ),
+    ],
 }

@@ -259,7 +259,7 @@ def test_eight_threads_check_out_different_projects_at_once(pull: Checkout, tmp_
 
 
 def test_eight_processes_check_out_different_projects_at_once(pull: Checkout, tmp_path: Path) -> None:
-    with multiprocessing.get_context("fork").Pool(8) as pool:
+    with multiprocessing.get_context("spawn").Pool(8) as pool:
         found = pool.starmap(_job, [(pull, tmp_path, number) for number in range(8)])
 
     assert found == ["# two\n"] * 8
