@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -29,7 +30,7 @@ from server.forges.registry import Forges
 from server.inbox import Inbox, parse_delivery
 from server.onebox import OneBoxGateway
 from server.orchestration.claims import ServerGateway
-from server.orchestration.context import Context, Rules
+from server.orchestration.context import Context, Rules, TeamRule
 from server.orchestration.poll import poll
 from server.orchestration.reconcile import Hearing, reconcile
 from server.store.session import make_engine, migrate
@@ -148,6 +149,19 @@ def make_context(settings: Settings, store: Store) -> Context:
             automerge=settings.automerge,
             automerge_method=settings.automerge_method,
             disable_automerge_label=settings.disable_automerge_label,
+            blocked_extra_args=settings.blocked_extra_args,
+            team_rules=tuple(TeamRule.parse(rule) for rule in settings.team_allowlist),
+            disable_apply_all=settings.disable_apply_all,
+            disable_unlock_label=settings.disable_unlock_label,
+            restrict_file_list=settings.restrict_file_list,
+            autoplan_files=settings.autoplan_file_list,
+            include_untracked=settings.include_git_untracked_files,
+            ignore_status_names=settings.ignore_status_names,
+            silence_no_projects=settings.silence_no_projects,
+            silence_status_no_projects=settings.silence_status_no_projects,
+            hide_prev_plan_comments=settings.hide_prev_plan_comments,
+            disable_markdown_folding=settings.disable_markdown_folding,
+            emoji_reaction="" if settings.emoji_reaction == "none" else settings.emoji_reaction,
             job_timeout=timedelta(seconds=settings.job_timeout_seconds),
             lost_after=timedelta(seconds=settings.lost_after_seconds),
             poll_every=timedelta(seconds=settings.poll_seconds),
@@ -327,6 +341,7 @@ def _worker_settings(settings: Settings) -> WorkerSettings:
         terraform_distribution=settings.terraform_distribution,
         terraform_download_url=settings.terraform_download_url,
         terraform_signing_keys=settings.terraform_signing_keys,
+        var_file_allowlist=tuple(Path(folder).expanduser().absolute() for folder in settings.var_file_allowlist),
         heartbeat=timedelta(seconds=settings.heartbeat_seconds),
         stop_grace=timedelta(seconds=settings.stop_grace_seconds),
         environment=dict(os.environ) | _own_secrets(settings),

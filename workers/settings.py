@@ -40,6 +40,7 @@ class WorkerSettings:
     terraform_distribution: Literal["terraform", "opentofu"] = "terraform"
     terraform_download_url: str | None = None
     terraform_signing_keys: Path | None = None
+    var_file_allowlist: tuple[Path, ...] = ()
     heartbeat: timedelta = timedelta(seconds=5)
     stop_grace: timedelta = timedelta(seconds=60)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -105,6 +106,10 @@ def _text(name: str, environ: Mapping[str, str], mistakes: list[str]) -> str:
 
 def _folder(text: str) -> Path:
     return Path(text).expanduser().absolute()
+
+
+def _folders(text: str) -> tuple[Path, ...]:
+    return tuple(_folder(part.strip()) for part in text.split(",") if part.strip())
 
 
 def _pool(text: str) -> str:
@@ -180,6 +185,7 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "TERRAFORM_DISTRIBUTION": ("terraform_distribution", _distribution),
     "TERRAFORM_DOWNLOAD_URL": ("terraform_download_url", _address),
     "TERRAFORM_SIGNING_KEYS": ("terraform_signing_keys", _folder),
+    "VAR_FILE_ALLOWLIST": ("var_file_allowlist", _folders),
     "HEARTBEAT_SECONDS": ("heartbeat", _interval),
     "STOP_GRACE_SECONDS": ("stop_grace", _seconds),
 }

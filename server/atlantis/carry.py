@@ -163,6 +163,22 @@ def _downloads(configuration: Configuration, gathered: _Gathered) -> None:
     )
 
 
+def _teams(configuration: Configuration, gathered: _Gathered) -> None:
+    names = ("gh-team-allowlist", "gitlab-group-allowlist")
+    given = [str(configuration.value(name)) for name in names if configuration.value(name)]
+    if given:
+        rules = ",".join(part.strip() for text in given for part in text.split(",") if part.strip())
+        origins = _origins(configuration, *names)
+        gathered.variables.append(Variable(name=f"{PREFIX}TEAM_ALLOWLIST", value=rules, origins=origins))
+
+
+def _silent_statuses(configuration: Configuration, gathered: _Gathered) -> None:
+    names = ("silence-vcs-status-no-plans", "silence-vcs-status-no-projects")
+    if any(configuration.value(name) for name in names):
+        name, origins = f"{PREFIX}SILENCE_STATUS_NO_PROJECTS", _origins(configuration, *names)
+        gathered.variables.append(Variable(name=name, value="true", origins=origins))
+
+
 def _terraform_cloud(configuration: Configuration, gathered: _Gathered) -> None:
     token = configuration.value("tfe-token")
     if not token:
@@ -221,6 +237,8 @@ _KEYS: tuple[tuple[str, str, Callable[[Any], object]], ...] = (
 _TOGETHER: tuple[Callable[[Configuration, _Gathered], None], ...] = (
     _distribution,
     _downloads,
+    _teams,
+    _silent_statuses,
     _terraform_cloud,
     _server_file,
 )

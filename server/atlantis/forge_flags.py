@@ -5,6 +5,7 @@ from server.atlantis.outcomes import (
     Flag,
     NotNeeded,
     NotYet,
+    PartOf,
     Replaced,
     Value,
     number,
@@ -46,7 +47,10 @@ def app_id(value: Value) -> str:
     return same(value) if value else ""
 
 
-_WHO_MAY = "Say with `commenters` in the server file what access to the repository commands take; `write` by default."
+_TEAMS = (
+    "One list for all forges, in the same words; a team is named by its slug, a group by its full path. "
+    "`commenters` in the server file has to let somebody as well."
+)
 _STAY = "Keep Atlantis for these repositories."
 _GITEA = NotYet("There is no Gitea among Thera's forges.", _STAY)
 _BITBUCKET = NotYet("There is no Bitbucket among Thera's forges.", _STAY)
@@ -72,7 +76,7 @@ GITHUB: tuple[Flag, ...] = (
         Becomes(setting="github_url", convert=github_api, note="The API's address: `https://<host>/api/v3`."),
     ),
     text("gh-org", "", Replaced(by="the set-up page", reason="It asks for the organisation when it makes an App.")),
-    text("gh-team-allowlist", "", NotYet("There are no rules for each team.", _WHO_MAY)),
+    text("gh-team-allowlist", "", PartOf(settings=("team_allowlist",), note=_TEAMS)),
     secret("gh-token", Becomes(setting="github_token")),
     text("gh-token-file", "", Becomes(setting="github_token", as_file=True)),
     text("gh-user", "", Becomes(setting="github_user", convert=login)),
@@ -80,7 +84,7 @@ GITHUB: tuple[Flag, ...] = (
 )
 
 GITLAB: tuple[Flag, ...] = (
-    text("gitlab-group-allowlist", "", NotYet("There are no rules for each group.", _WHO_MAY)),
+    text("gitlab-group-allowlist", "", PartOf(settings=("team_allowlist",), note=_TEAMS)),
     text("gitlab-hostname", "gitlab.com", Becomes(setting="gitlab_url", convert=address)),
     switch(
         "gitlab-status-retry-enabled",

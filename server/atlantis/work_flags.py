@@ -20,7 +20,7 @@ def opposite(value: Value) -> str:
 
 _ALWAYS_MODULES = "A change in a local module always counts for every project that uses it, however indirectly"
 _WORDING = "Comments are written in English, with templates of their own; neither can be exchanged."
-_ZERO = "Statuses are always written, as `0/0` where there is no project, so that a required one blocks nobody."
+_ZERO = "One setting for both. Left off, `0/0` is written where there is no project: a required status blocks nobody."
 
 PULLS: tuple[Flag, ...] = (
     text(
@@ -42,26 +42,20 @@ PULLS: tuple[Flag, ...] = (
     text(
         "autoplan-file-list",
         AUTOPLAN_FILES,
-        NotYet(
-            "Projects that no file lists are found by Atlantis's default list.",
-            "List the projects in the repository's file, with `when_modified`.",
-        ),
+        Becomes(setting="autoplan_file_list"),
     ),
     switch("autoplan-modules", NotNeeded(f"{_ALWAYS_MODULES}.")),
     text(
         "autoplan-modules-from-projects",
         "",
-        NotYet(f"{_ALWAYS_MODULES}; that cannot be narrowed down."),
+        NotNeeded(f"{_ALWAYS_MODULES}, and for no other: there is nothing to narrow down."),
     ),
     text(
         "blocked-extra-args",
         "-chdir,--chdir,-plugin-dir,--plugin-dir",
-        NotYet(
-            "The list is Atlantis's default and cannot be changed.",
-            "Say with `commenters` in the server file who may give commands at all.",
-        ),
+        Becomes(setting="blocked_extra_args"),
     ),
-    switch("disable-apply-all", NotYet("`apply` without a target always means all plans of the pull request.")),
+    switch("disable-apply-all", Becomes(setting="disable_apply_all")),
     text("disable-automerge-label", "", Becomes(setting="disable_automerge_label")),
     switch("disable-autoplan", Becomes(setting="disable_autoplan")),
     text("disable-autoplan-label", "", Becomes(setting="disable_autoplan_label")),
@@ -69,7 +63,7 @@ PULLS: tuple[Flag, ...] = (
         "disable-repo-locking",
         PartOf(key="repo_locks", note="`repo_locks: {mode: disabled}` for all repositories; later entries may differ."),
     ),
-    text("disable-unlock-label", "", NotYet("`unlock` looks at no label.")),
+    text("disable-unlock-label", "", Becomes(setting="disable_unlock_label")),
     switch(
         "discard-approval-on-plan",
         NotYet("Approvals stay, however often is planned.", "Have the forge dismiss them when commits are pushed."),
@@ -89,8 +83,8 @@ PULLS: tuple[Flag, ...] = (
         "fail-on-pre-workflow-hook-error",
         NotNeeded("A workflow hook that fails before a command always stops it: what it should have made is missing."),
     ),
-    text("ignore-vcs-status-names", "", NotYet("`mergeable` leaves the statuses of one Thera aside, its own.")),
-    switch("include-git-untracked-files", NotYet("Only files that the commits change make projects be planned.")),
+    text("ignore-vcs-status-names", "", Becomes(setting="ignore_status_names")),
+    switch("include-git-untracked-files", Becomes(setting="include_git_untracked_files")),
     switch(
         "parallel-apply",
         NotNeeded("Projects of one execution order group are always applied side by side, as many as workers take."),
@@ -111,15 +105,15 @@ PULLS: tuple[Flag, ...] = (
     ),
     text("repo-config", "", PartOf(settings=("repo_config",), note="The same file.")),
     text("repo-config-json", "", PartOf(settings=("repo_config",), note="Written into a file.")),
-    switch("restrict-file-list", NotYet("A target may name any project of the repository, touched or not.")),
+    switch("restrict-file-list", Becomes(setting="restrict_file_list")),
     switch("silence-allowlist-errors", Becomes(setting="answer_unknown_repos", convert=opposite)),
     switch("silence-fork-pr-errors", NotNeeded("Nothing is said about forks until somebody gives a command there.")),
     switch(
         "silence-no-projects",
-        NotYet("A plan that finds no project says so in a comment."),
+        Becomes(setting="silence_no_projects"),
     ),
-    switch("silence-vcs-status-no-plans", NotYet(_ZERO)),
-    switch("silence-vcs-status-no-projects", NotYet(_ZERO)),
+    switch("silence-vcs-status-no-plans", PartOf(settings=("silence_status_no_projects",), note=_ZERO)),
+    switch("silence-vcs-status-no-projects", PartOf(settings=("silence_status_no_projects",), note=_ZERO)),
     switch(
         "skip-clone-no-changes",
         NotNeeded("Workers keep a mirror of each repository and fetch only what is new; what is changed, git tells."),
@@ -127,23 +121,33 @@ PULLS: tuple[Flag, ...] = (
     text(
         "var-file-allowlist",
         None,
-        NotYet(
-            "`-- -var-file=…` in a comment may name any file that the worker's account can read.",
-            "Keep secrets that commenters may not see off the workers.",
+        Becomes(
+            setting="var_file_allowlist",
+            note="For workers; the repository's own files may always be named. Folders of Atlantis mean nothing here.",
         ),
     ),
 )
 
 WORDS: tuple[Flag, ...] = (
-    switch("disable-markdown-folding", NotYet("Long parts are folded wherever the forge can.")),
-    text("emoji-reaction", "", NotYet("A command is always answered with 👀, where the forge has reactions.")),
+    switch("disable-markdown-folding", Becomes(setting="disable_markdown_folding")),
+    text(
+        "emoji-reaction",
+        "",
+        Becomes(
+            setting="emoji_reaction",
+            note="Left alone, it is 👀. `none` is for none at all; names are the same on every forge.",
+        ),
+    ),
     switch(
         "enable-diff-markdown-format",
         NotNeeded("Changes are shown from the plan's JSON as a `diff`, each sign at the left edge."),
     ),
     switch(
         "hide-prev-plan-comments",
-        NotYet("Automatic plans share one comment, which is edited; the comments of other commands stay."),
+        Becomes(
+            setting="hide_prev_plan_comments",
+            note="Automatic plans share one comment, which is edited; this folds away those that were asked for.",
+        ),
     ),
     switch(
         "hide-unchanged-plan-comments",

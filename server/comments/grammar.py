@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from server.domain.commands import CommandKind
 
-BLOCKED_EXTRA_ARGS = ("-chdir", "--chdir", "-plugin-dir", "--plugin-dir")
 HELP_WORDS = frozenset({"help", "-h", "--help"})
 TOOLS = frozenset({"terraform", "tofu", "opentofu"})
 

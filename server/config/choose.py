@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from server.config.matching import AUTOPLAN_FILES, glob_matches, is_glob, matcher
+from server.config.matching import glob_matches, is_glob, matcher
 from server.config.projects import ProjectConfig, RepoConfig
 from server.domain.commands import Target
 from server.domain.errors import UserMistake
@@ -25,18 +25,32 @@ def touched(config: RepoConfig, facts: DiscoverFacts, *, automatic: bool) -> lis
 def _found(config: RepoConfig, facts: DiscoverFacts) -> list[Chosen]:
     return discovered(
         facts,
-        counts=matcher(AUTOPLAN_FILES, base="."),
+        counts=matcher(config.policy.autoplan_files, base="."),
         ignored=config.ignores,
         taken={project.key.dir for project in config.projects},
     )
 
 
 def targeted(config: RepoConfig, facts: DiscoverFacts, target: Target) -> list[tuple[ProjectConfig, str]]:
-    """Choose what somebody named, touched or not.
+    """Choose what somebody named, touched or not, unless the operator wants only what is touched to be named.
 
     Raises:
-        UserMistake: there is nothing of that name; the message lists what there is.
+        UserMistake: there is nothing of that name, or it may not be named; the message says what there is.
     """
+    named = _named(config, facts, target)
+    if not config.policy.only_touched:
+        return named
+    changed = {project.key for project, _ in touched(config, facts, automatic=False)}
+    allowed = [(project, reason) for project, reason in named if project.key in changed]
+    if not allowed:
+        raise UserMistake(
+            "This pull request changes nothing of that project, and only what it changes may be named here "
+            "(THERA_RESTRICT_FILE_LIST)."
+        )
+    return allowed
+
+
+def _named(config: RepoConfig, facts: DiscoverFacts, target: Target) -> list[tuple[ProjectConfig, str]]:
     reason = "asked for"
     if target.project is not None:
         found = [project for project in config.projects if project.key.name == target.project]

@@ -9,12 +9,12 @@ from server.config.settings import PREFIX, SECRETS, Settings
 
 # A group begins with the setting named here and ends before the next group.
 GROUPS: Mapping[str, tuple[str, str]] = {
+    "repo_allowlist": ("Repositories and commands", "Who may use this server, and what people type."),
     "url": ("The server", "Where it listens, and where it keeps what it knows."),
     "secret_key": (
         "Keys",
         "One box makes them for itself. With a broker, set them yourself, the same on every server.",
     ),
-    "repo_allowlist": ("Repositories and commands", "Who may use this server, and what people type."),
     "forges": ("Several forges", "See [Serve several forges and owners](../how-to/several-forges.md)."),
     "github_url": ("GitHub", "See [Connect GitHub](../how-to/connect-github.md)."),
     "gitlab_url": ("GitLab", "See [Connect GitLab](../how-to/connect-gitlab.md)."),

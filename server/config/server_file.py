@@ -12,6 +12,7 @@ from server.config.elsewhere import ExternalStores, Metrics, TeamAuthz
 from server.config.expressions import compiled, found_in
 from server.config.hooks import HookEntry, HookRule
 from server.config.loading import ConfigMistake, ConfigMistaken, Flag, Section, Text, line_of, load, spell
+from server.config.matching import AUTOPLAN_FILES
 from server.config.policies import Policies, PoliciesEntry, policies_of
 from server.config.repo_file import (
     ApplyRequirements,
@@ -122,6 +123,7 @@ class RepoPolicy:
 
     `policies_passed` is among the `apply_requirements` exactly where `policy_check` holds. `silence_comments` names
     the commands whose results are not commented. `custom_policy_check` takes the steps' own outputs as verdicts.
+    `autoplan_files` and `only_touched` (a command may name only projects that the pull touches) are process settings.
     """
 
     branch: str | None = None
@@ -149,6 +151,8 @@ class RepoPolicy:
     checkout: Literal["branch", "merge"] = "branch"
     worker_pool: str = "default"
     workflows: dict[str, Workflow] = field(default_factory=dict)
+    autoplan_files: tuple[str, ...] = AUTOPLAN_FILES
+    only_touched: bool = False
 
     def wants_branch(self, base_ref: str) -> bool:
         """Say whether pulls onto this branch are any of our business."""

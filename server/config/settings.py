@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr, ValidationError
 
-from server.domain.commands import CommandKind
+from server.config.pull_settings import CommaList, PullSettings
 
 PREFIX = "THERA_"
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
 class SettingsMistaken(Exception):
@@ -20,12 +19,6 @@ class SettingsMistaken(Exception):
     def __init__(self, mistakes: Iterable[str]) -> None:
         self.mistakes = tuple(mistakes)
         super().__init__("\n".join(self.mistakes))
-
-
-def _comma_list(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
 
 
 def base_url(value: str) -> str:
@@ -39,37 +32,17 @@ def base_url(value: str) -> str:
     return value.rstrip("/")
 
 
-def _words(value: tuple[str, ...]) -> tuple[str, ...]:
-    if not value:
-        raise ValueError("expected at least one word")
-    for word in value:
-        if not _WORD.fullmatch(word):
-            raise ValueError(f"expected words of letters, digits, - and _; found {word!r}")
-    return value
-
-
 def _long_enough(value: SecretStr | None) -> SecretStr | None:
     if value is not None and len(value.get_secret_value()) < 16:  # noqa: PLR2004  (explained by the message)
         raise ValueError("expected at least 16 characters")
     return value
 
 
-def _commands(value: tuple[str, ...]) -> tuple[str, ...]:
-    known = [kind.verb for kind in CommandKind if kind is not CommandKind.HELP]
-    if value == ("all",):
-        return tuple(known)
-    for name in value:
-        if name not in known:
-            raise ValueError(f"there is no command {name!r}; expected some of {', '.join(known)}, or all")
-    return value
-
-
-CommaList = Annotated[tuple[str, ...], BeforeValidator(_comma_list)]
 BaseUrl = Annotated[str, AfterValidator(base_url)]
 Key = Annotated[SecretStr | None, AfterValidator(_long_enough)]
 
 
-class Settings(BaseModel):
+class Settings(PullSettings):
     """Everything that can be set, with what it means. Field names in capitals are the names people type."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -102,44 +75,6 @@ class Settings(BaseModel):
     )
     worker_token: Key = Field(
         None, description="What workers present to the server. Generated into `DATA_DIR` in one-box mode."
-    )
-
-    repo_allowlist: CommaList = Field(
-        (),
-        description="Required. Repositories that may use this server: `github.com/acme/*,!github.com/acme/secret`.",
-    )
-    repo_config: Path | None = Field(None, description="Server-side policy file (`repos.yaml`).")
-    command_name: Annotated[CommaList, AfterValidator(_words)] = Field(
-        ("thera",),
-        description="Trigger words in comments, the first one being used in answers: `thera,atlantis` eases a migration.",
-    )
-    allow_commands: Annotated[CommaList, AfterValidator(_commands)] = Field(
-        ("plan", "apply", "approve_policies", "unlock", "cancel", "version"),
-        description="Commands that may be given in comments, by their first words; `all` adds `import` and `state`.",
-    )
-    status_name: str | None = Field(None, description="Prefix of commit statuses. Default: the first `COMMAND_NAME`.")
-    allow_forks: bool = Field(
-        False,
-        description="Act on pull requests from forks. Their code then runs with the workers' credentials.",
-    )
-    allow_drafts: bool = Field(False, description="Plan draft pull requests by themselves.")
-    disable_autoplan: bool = Field(False, description="Plan only when somebody asks for it.")
-    disable_autoplan_label: str | None = Field(
-        None, description="Pull requests with this label are planned only when somebody asks for it."
-    )
-    automerge: bool = Field(
-        False,
-        description="Merge a pull request when all of its plans are applied; a repository's file may say otherwise.",
-    )
-    automerge_method: Literal["", "merge", "squash", "rebase"] = Field(
-        "",
-        description="How to merge by itself: `merge`, `squash` or `rebase`. Default: what the repository allows first.",
-    )
-    disable_automerge_label: str | None = Field(
-        None, description="Pull requests with this label are never merged by themselves."
-    )
-    answer_unknown_repos: bool = Field(
-        False, description="Say once, in a comment, that a repository is not on the allowlist."
     )
 
     forges: Path | None = Field(
@@ -222,6 +157,10 @@ class Settings(BaseModel):
     )
     terraform_signing_keys: Path | None = Field(
         None, description="Public OpenPGP keys (a file, or a folder of them) whose signature a download must bear."
+    )
+    var_file_allowlist: CommaList = Field(
+        (),
+        description="Worker: folders whose files a comment may name with `-- -var-file=`, besides those of the repository.",
     )
 
     heartbeat_seconds: float = Field(5.0, gt=0, le=300, description="How often a worker says that a job is alive.")

@@ -7,6 +7,9 @@ from functools import lru_cache
 
 from workers.protocol.jobs import ProjectKey
 
+# What would change where or with what Terraform runs; Atlantis's default of --blocked-extra-args.
+BLOCKED_EXTRA_ARGS = ("-chdir", "--chdir", "-plugin-dir", "--plugin-dir")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Target:

@@ -132,7 +132,7 @@ class Forge(Protocol):
     def open_pulls(self, repo: RepoRef) -> Iterable[Pull]:
         """Read every open pull of a repository."""
 
-    def pull_facts(self, pull: Pull, *, own_statuses: str) -> PullFacts:
+    def pull_facts(self, pull: Pull, *, own_statuses: str | tuple[str, ...]) -> PullFacts:
         """Judge approval, mergeability and divergence now.
 
         Mergeable means mergeable but for statuses whose context starts with `own_statuses`; unknown is

@@ -94,7 +94,7 @@ class GitHubForge:
             pulls = list(self._repo(repo).get_pulls(state="open", sort="updated", direction="desc"))
             return [self._pull(PullRef(repo, pull.number), pull) for pull in pulls]
 
-    def pull_facts(self, pull: Pull, *, own_statuses: str) -> PullFacts:
+    def pull_facts(self, pull: Pull, *, own_statuses: str | tuple[str, ...]) -> PullFacts:
         """See `Forge`."""
         with self._client.translated(f"judging {pull.ref}", pull.ref.repo):
             current = self._computed(pull.ref)
@@ -208,8 +208,10 @@ class GitHubForge:
             self._client.requester(pull.repo).graphql_query(_HIDE, {"id": node})
 
     def in_team(self, repo: RepoRef, team: str, user: str) -> bool:
-        """See `Forge`. `team` is its slug, with or without the organisation in front."""
-        slug = team.rpartition("/")[2]
+        """See `Forge`. `team` is its slug, with or without the repository's own organisation in front."""
+        owner, _, slug = team.rpartition("/")
+        if owner and owner.lower() != repo.owner.lower():
+            return False  # another organisation's team of that name has no say here
         path = f"/orgs/{quote(repo.owner)}/teams/{quote(slug)}/memberships/{quote(user)}"
         try:
             with self._client.translated(f"whether {user} is in {team}", repo):

@@ -105,7 +105,7 @@ def _asking_for_changes(situation: Situation) -> str:
     return f"{min(asking)} asked for changes" if asking else ""
 
 
-def mergeability(situation: Situation, rules: Rules, *, own_statuses: str) -> tuple[bool, str]:
+def mergeability(situation: Situation, rules: Rules, *, own_statuses: str | tuple[str, ...]) -> tuple[bool, str]:
     """Say whether GitHub would merge it if our own statuses were green, and if not, which rule is in the way."""
     if situation.draft:
         return False, "it is a draft"
@@ -121,7 +121,7 @@ def mergeability(situation: Situation, rules: Rules, *, own_statuses: str) -> tu
     return not reason, reason
 
 
-def _in_the_way(situation: Situation, rules: Rules, own_statuses: str) -> str:
+def _in_the_way(situation: Situation, rules: Rules, own_statuses: str | tuple[str, ...]) -> str:
     """Name what blocks a pull that GitHub calls blocked; empty where nothing but our own statuses can."""
     foreign = sorted(check for check in rules.checks if not check.context.startswith(own_statuses))
     red = (_why_red(check, situation.checks) for check in foreign)
@@ -174,7 +174,7 @@ def _not_seen(rules: Rules) -> str:
     return ""
 
 
-def _not_ours(situation: Situation, rules: Rules, own_statuses: str) -> str:
+def _not_ours(situation: Situation, rules: Rules, own_statuses: str | tuple[str, ...]) -> str:
     """Something blocks it: only while one of our own required statuses is not green may that be it."""
     ours = (check for check in rules.checks if check.context.startswith(own_statuses))
     if any(_why_red(check, situation.checks) for check in ours):

@@ -125,7 +125,7 @@ class GitLabForge:
                 self._pull(PullRef(repo, int(one["iid"])), one, base_sha=tips[one["target_branch"]]) for one in listed
             ]
 
-    def pull_facts(self, pull: Pull, *, own_statuses: str) -> PullFacts:
+    def pull_facts(self, pull: Pull, *, own_statuses: str | tuple[str, ...]) -> PullFacts:
         """See `Forge`."""
         with translated(f"judging {pull.ref}"):
             current = self._computed(pull.ref)

@@ -117,7 +117,7 @@ def _approvals_missing(situation: Situation) -> str:
     return f"it lacks {left} more approval{'s' if left > 1 else ''}" if left > 0 else ""
 
 
-def mergeability(situation: Situation, *, own_statuses: str) -> tuple[bool, str]:
+def mergeability(situation: Situation, *, own_statuses: str | tuple[str, ...]) -> tuple[bool, str]:
     """Say whether GitLab would merge it if our own statuses were green, and if not, what is in the way."""
     state = situation.state
     if state == MERGEABLE:
@@ -145,7 +145,7 @@ def _beside_the_pipeline(situation: Situation) -> str:
     return _approvals_missing(situation)
 
 
-def _in_the_pipeline(pipeline: Pipeline | None, own_statuses: str) -> str:
+def _in_the_pipeline(pipeline: Pipeline | None, own_statuses: str | tuple[str, ...]) -> str:
     """Name the job that holds a pipeline up; empty where nothing but our own statuses does."""
     if pipeline is None:
         return "the project wants a green pipeline, and none has run for this commit"

@@ -14,7 +14,7 @@ from server.orchestration.apply import apply_jobs
 from server.orchestration.context import Context
 from server.orchestration.hooks import job_before
 from server.orchestration.launch import launch
-from server.orchestration.messages import say_run
+from server.orchestration.messages import hide_earlier_plans, say_run
 from server.orchestration.policies import approve_policies, teams_to_ask_about
 from server.orchestration.record import lock_run
 from server.orchestration.select import checkout_of, environment_of
@@ -87,7 +87,7 @@ def _look(ctx: Context, run: Run, pull: Pull) -> _Fresh:
         return _Fresh(current, None, frozenset(team for team in asked if forge.in_team(pull.ref.repo, team, run.actor)))
     if not _needs_facts(ctx.policy(pull.ref.repo), run.command):
         return _Fresh(current, None)
-    return _Fresh(current, forge.pull_facts(current, own_statuses=ctx.rules.status_prefix + "/"))
+    return _Fresh(current, forge.pull_facts(current, own_statuses=ctx.rules.own_statuses))
 
 
 def _needs_facts(policy: RepoPolicy, command: Command) -> bool:
@@ -128,6 +128,8 @@ def _open(ctx: Context, uow: UnitOfWork, run: Run, pull: Pull, fresh: _Fresh, *,
         case _:
             # A plan is always of the newest commit, whichever was the newest when it was asked for.
             run = replace(run, head_sha=pull.head_sha)
+            if ctx.rules.hide_prev_plan_comments and run.command.kind is CommandKind.PLAN:
+                hide_earlier_plans(uow, run, now=now)
             jobs = (_discover_job(ctx, run, pull, now=now),)
     uow.runs.save(run)
     uow.jobs.add_all(jobs)
@@ -166,6 +168,7 @@ def _discover_job(ctx: Context, run: Run, pull: Pull, *, now: datetime) -> Job:
         command=run.command.kind.verb,
         extra_args=run.command.extra_args,
         environment={**environment_of(pull, run), "PROJECT_NAME": run.command.target.project or ""},
+        include_untracked=ctx.rules.include_untracked,
     )
     return _job(run, Phase.DISCOVER, to_data(work), pool=policy.worker_pool, now=now)
 

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from server.comments.parser import parse
-from server.comments.render import render_help, render_mistake, render_refused
-from server.domain.commands import Command, CommandKind, Mistake, NotForUs
+from server.comments.render import render_help, render_mistake
+from server.domain.commands import Command, CommandKind, Mistake, NotForUs, Utterance
 from server.domain.errors import Refused, TryLater, UserMistake
 from server.domain.events import (
     BranchPushed,
@@ -21,10 +21,10 @@ from server.domain.events import (
     ReviewChanged,
 )
 from server.domain.pull import Pull, PullState
-from server.domain.refs import RepoRef
 from server.domain.run import Trigger
-from server.forges.base import Forge, Permission
+from server.forges.base import Forge
 from server.orchestration import cleanup, messages
+from server.orchestration.authority import refusal, who_may, why_not_ours, why_not_so
 from server.orchestration.context import Context
 from server.orchestration.launch import launch
 from server.orchestration.standing import show_planning
@@ -40,10 +40,10 @@ _STILL_OPEN = 4  # times that a forge may call a pull open of which it told us t
 
 @dataclass(frozen=True)
 class _Asked:
-    """A comment's command, with what the forge says of the pull and of the author."""
+    """A comment's command, with what the forge says of the pull, and who may give it if its author may not."""
 
     pull: Pull
-    permission: Permission
+    who_may: str
 
 
 def handle_delivery(ctx: Context, delivery_id: str) -> None:
@@ -115,29 +115,6 @@ def _why_not_planned(ctx: Context, event: PullChanged, pull: Pull) -> str | None
     return why_not_ours(ctx, pull, automatic=True)
 
 
-def why_not_ours(ctx: Context, pull: Pull, *, automatic: bool) -> str | None:
-    """Say why a pull is none of our business, if it is not."""
-    if not pull.is_open:
-        return "the pull request is closed"
-    if automatic and (reason := _why_not_by_itself(ctx, pull)):
-        return reason
-    if pull.is_fork and not ctx.rules.allow_forks:
-        return "the pull request comes from a fork"
-    if not ctx.policy(pull.ref.repo).wants_branch(pull.base_ref):
-        return f"the operator's file leaves out the base branch {pull.base_ref}"
-    return None
-
-
-def _why_not_by_itself(ctx: Context, pull: Pull) -> str | None:
-    if pull.draft and not ctx.rules.allow_drafts:
-        return "the pull request is a draft"
-    if ctx.rules.disable_autoplan:
-        return "nothing is planned by itself (THERA_DISABLE_AUTOPLAN)"
-    if ctx.rules.disable_autoplan_label in pull.labels:
-        return f"the pull request has the label {ctx.rules.disable_autoplan_label}"
-    return None
-
-
 def _pull_closed(ctx: Context, event: PullClosed, delivery: Delivery | None) -> None:
     pull = _closed(ctx, event.pull)
     if pull.is_open and delivery is not None and delivery.attempts < _STILL_OPEN:
@@ -166,14 +143,15 @@ def _closed(ctx: Context, told: Pull) -> Pull:
 
 def _comment_posted(ctx: Context, event: CommentPosted, delivery: Delivery | None) -> None:
     forge = ctx.forges.of(event.pull.repo)
-    utterance = parse(event.body, words=ctx.rules.words, login=forge.login, allowed=ctx.rules.allowed)
+    utterance = _heard(ctx, forge, event.body)
     if event.author.lower() == forge.login.lower():
         _settle(ctx, delivery, DeliveryState.IGNORED, "written by ourselves")
         return
     if isinstance(utterance, NotForUs):
         _settle(ctx, delivery, DeliveryState.IGNORED, "not a command")
         return
-    asked = _Asked(forge.get_pull(event.pull), _permission(ctx, forge, event.pull.repo, event.author))
+    kind = utterance.kind if isinstance(utterance, Command) else CommandKind.HELP
+    asked = _Asked(forge.get_pull(event.pull), who_may(ctx, forge, event.pull.repo, event.author, kind))
     now = ctx.clock()
     with ctx.store.transaction() as uow:
         if not _take(uow, delivery):
@@ -182,8 +160,19 @@ def _comment_posted(ctx: Context, event: CommentPosted, delivery: Delivery | Non
         uow.pulls.get_for_update(pull.id)
         outcome = "heard before"
         if not messages.is_answered(uow, pull.id, event.comment_id):
-            outcome = _answer(ctx, uow, event, utterance, pull, asked.permission, now=now)
+            outcome = _answer(ctx, uow, event, utterance, pull, asked.who_may, now=now)
         _mark(uow, delivery, DeliveryState.HANDLED, outcome, now=now)
+
+
+def _heard(ctx: Context, forge: Forge, body: str) -> Utterance:
+    rules = ctx.rules
+    return parse(
+        body,
+        words=rules.words,
+        login=forge.login,
+        allowed=rules.allowed,
+        blocked_extra_args=rules.blocked_extra_args,
+    )
 
 
 def _rerun_asked(ctx: Context, event: RerunAsked, delivery: Delivery | None) -> None:
@@ -196,7 +185,7 @@ def _rerun_asked(ctx: Context, event: RerunAsked, delivery: Delivery | None) -> 
     if verb not in {"", CommandKind.PLAN.value}:
         return _settle(ctx, delivery, DeliveryState.IGNORED, f"{verb} is asked for by comment")
     forge = ctx.forges.of(event.repo)
-    if _permission(ctx, forge, event.repo, event.actor) < _needed(ctx, event.repo):
+    if who_may(ctx, forge, event.repo, event.actor, CommandKind.PLAN):
         return _settle(ctx, delivery, DeliveryState.IGNORED, f"{event.actor} may not ask for a plan here")
     current = forge.get_pull(known.ref)
     reason = why_not_ours(ctx, current, automatic=False)
@@ -215,48 +204,33 @@ def _rerun_asked(ctx: Context, event: RerunAsked, delivery: Delivery | None) -> 
     return None
 
 
-def _needed(ctx: Context, repo: RepoRef) -> Permission:
-    return Permission.WRITE if ctx.policy(repo).commenters == "write" else Permission.READ
-
-
-def _permission(ctx: Context, forge: Forge, repo: RepoRef, user: str) -> Permission:
-    if ctx.policy(repo).commenters == "anyone":
-        return Permission.WRITE
-    return forge.permission(repo, user)
-
-
 def _answer(
     ctx: Context,
     uow: UnitOfWork,
     event: CommentPosted,
     utterance: Command | Mistake,
     pull: Pull,
-    permission: Permission,
+    who: str,
     *,
     now: datetime,
 ) -> str:
-    needed = _needed(ctx, pull.ref.repo)
     key = f"answer:{event.comment_id}"
     if isinstance(utterance, Mistake):
-        if permission >= needed:  # strangers cannot make us talk
+        if not who:  # strangers cannot make us talk
             messages.say(uow, pull.id, key, render_mistake(utterance), now=now)
         return "a typed mistake"
     kind = utterance.kind
-    if permission < needed and kind is not CommandKind.HELP:
-        who = "write access to" if needed is Permission.WRITE else "access to"
-        rule = f"only people with {who} this repository may ask for it"
-        body = render_refused(f"`{ctx.rules.word} {kind.value}` was not run", rule)
-        messages.say(uow, pull.id, key, body, now=now)
+    if who and kind is not CommandKind.HELP:
+        messages.say(uow, pull.id, key, refusal(ctx, utterance, who), now=now)
         return "not allowed"
-    messages.react(uow, pull.id, event.comment_id, now=now)
+    messages.react(uow, pull.id, event.comment_id, emoji=ctx.rules.emoji_reaction, now=now)
     if kind is CommandKind.HELP:
         body = render_help(ctx.rules.word, utterance.topic, allowed=ctx.rules.allowed)
         messages.say(uow, pull.id, key, body, now=now)
         return "help"
     reason = why_not_ours(ctx, pull, automatic=False)
     if reason is not None and kind is not CommandKind.UNLOCK:
-        body = render_refused(f"`{ctx.rules.word} {kind.value}` was not run", reason)
-        messages.say(uow, pull.id, key, body, now=now)
+        messages.say(uow, pull.id, key, refusal(ctx, utterance, reason), now=now)
         return reason
     obey(ctx, uow, pull, utterance, actor=event.author, trigger=Trigger.COMMENT, key=key, now=now)
     return kind.value
@@ -274,6 +248,10 @@ def obey(
     now: datetime,
 ) -> str:
     """Do a command that its author may give; gives the run's id, or the words said at once."""
+    reason = why_not_so(ctx, pull, command)
+    if reason:
+        messages.say(uow, pull.id, key, refusal(ctx, command, reason), now=now)
+        return reason
     match command.kind:
         case CommandKind.UNLOCK:
             answer = cleanup.unlock(ctx, uow, pull, by=actor, now=now)

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from server.comments.statuses import StatusLine
+from server.domain.commands import CommandKind
 from server.domain.pull import Pull
 from server.domain.run import Run
 from server.orchestration.context import Rules
@@ -15,7 +16,9 @@ COMMENT = "comment"
 STATUS = "status"
 REACTION = "reaction"
 MERGE = "merge"
+HIDING = "hiding"
 AUTOPLAN_KEY = "autoplan"
+_LOOKED_BACK = 50
 
 
 def say_run(uow: UnitOfWork, run: Run, *, now: datetime) -> None:
@@ -34,9 +37,18 @@ def ask_to_merge(uow: UnitOfWork, run: Run, *, sha: str, method: str, delete_bra
     _put(uow, run.pull_id, MERGE, run.id, payload, now=now)
 
 
-def react(uow: UnitOfWork, pull_id: str, comment_id: str, *, now: datetime) -> None:
-    """Have an eyes reaction put on a comment."""
-    _put(uow, pull_id, REACTION, comment_id, {"comment_id": comment_id, "emoji": "eyes"}, now=now)
+def react(uow: UnitOfWork, pull_id: str, comment_id: str, *, emoji: str, now: datetime) -> None:
+    """Have a reaction put on a comment; without one, only write down that the comment was heard."""
+    _put(uow, pull_id, REACTION, comment_id, {"comment_id": comment_id, "emoji": emoji}, now=now)
+
+
+def hide_earlier_plans(uow: UnitOfWork, run: Run, *, now: datetime) -> None:
+    """Have the comments of earlier plans folded away; the living one of automatic plans is edited instead."""
+    for earlier in uow.runs.of_pull(run.pull_id, limit=_LOOKED_BACK):
+        if earlier.id == run.id or earlier.command.kind is not CommandKind.PLAN or earlier.comment_key == AUTOPLAN_KEY:
+            continue
+        if uow.outbox.get(pull_id=run.pull_id, kind=HIDING, key=earlier.comment_key) is None:
+            _put(uow, run.pull_id, HIDING, earlier.comment_key, {}, now=now)
 
 
 def is_answered(uow: UnitOfWork, pull_id: str, comment_id: str) -> bool:

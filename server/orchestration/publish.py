@@ -79,13 +79,22 @@ def _send(ctx: Context, forge: Forge, pull: Pull, message: Message) -> str | Non
         case messages.STATUS:
             forge.set_status(pull, message.payload["sha"], _status(ctx, forge, pull, message))
         case messages.REACTION:
-            if forge.capabilities.can_react:
+            if forge.capabilities.can_react and message.payload["emoji"]:
                 forge.react(pull.ref, message.payload["comment_id"], message.payload["emoji"])
+        case messages.HIDING:
+            _hide(ctx, forge, pull, message)
         case messages.MERGE:
             _merge(forge, pull, message)
         case _:
             raise UserMistake(f"a message of unknown kind {message.kind!r}")
     return message.forge_ref
+
+
+def _hide(ctx: Context, forge: Forge, pull: Pull, message: Message) -> None:
+    with ctx.store.reading() as uow:
+        said = uow.outbox.get(pull_id=pull.id, kind=messages.COMMENT, key=message.key)
+    if said is not None and said.forge_ref is not None and said.forge_ref != _PERHAPS:
+        forge.hide_comment(pull.ref, said.forge_ref)
 
 
 def _merge(forge: Forge, pull: Pull, message: Message) -> None:
@@ -118,10 +127,12 @@ def _status(ctx: Context, forge: Forge, pull: Pull, message: Message) -> CommitS
 
 
 def _send_comment(ctx: Context, forge: Forge, pull: Pull, message: Message) -> str | None:
-    text = comment_body(ctx, pull, message, can=forge.capabilities)
     known = message.forge_ref
     if known == _PERHAPS:
         known = forge.find_comment(pull.ref, marker_for(message.id))
+    text = comment_body(ctx, pull, message, can=forge.capabilities, is_said=known is not None)
+    if text is None:
+        return None
     if known is None:
         return forge.post_comment(pull.ref, text)
     try:

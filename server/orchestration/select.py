@@ -249,6 +249,7 @@ def remembered(
         "base_ref": base_ref,
         "generated": None if generated is None else to_data(generated),
         "reason": reason,
+        "silence_comments": sorted(project.silence_comments),
     }
 
 

@@ -22,6 +22,8 @@ def show_standing(ctx: Context, uow: UnitOfWork, pull: Pull, run: Run, *, now: d
     rows = uow.projects.of_pull(pull.id)
     of_project = {row.key: row.run_id for row in rows}
     lines = _lines(ctx.rules.status_prefix, rows, run)
+    if not rows and ctx.rules.silence_status_no_projects and not any(line.state == "failure" for line in lines):
+        return
     linked = [(line, (of_project.get(line.project) if line.project else None) or run.id) for line in lines]
     set_statuses(uow, pull, linked, rules=ctx.rules, now=now)
 
@@ -36,6 +38,8 @@ def _lines(prefix: str, rows: Sequence[PullProject], run: Run) -> list[StatusLin
 
 
 def show_planning(ctx: Context, uow: UnitOfWork, pull: Pull, run: Run, *, now: datetime) -> None:
-    """Have a new head say at once that it is being looked at."""
+    """Have a new head say at once that it is being looked at, unless it might turn out to concern nobody."""
+    if ctx.rules.silence_status_no_projects:
+        return
     line = under_way(ctx.rules.status_prefix, "plan")
     set_statuses(uow, pull, [(line, run.id)], rules=ctx.rules, now=now)

@@ -18,6 +18,7 @@ from server.forges.base import Capabilities
 from server.orchestration.context import Context
 from server.orchestration.hooks import is_after
 from server.orchestration.messages import AUTOPLAN_KEY
+from server.orchestration.silence import quieted
 from server.store.outbox import Message
 from server.store.unit_of_work import UnitOfWork
 from workers.protocol.codec import from_data
@@ -42,8 +43,11 @@ _DONE = re.compile(r"^(\S+): (?:Creation|Modifications|Destruction|Import) compl
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def comment_body(ctx: Context, pull: Pull, message: Message, *, can: Capabilities) -> str:
-    """Make a comment's text from the rows as they are now; it ends with the mark it is found by."""
+def comment_body(ctx: Context, pull: Pull, message: Message, *, can: Capabilities, is_said: bool) -> str | None:
+    """Make a comment's text from the rows as they are now; it ends with the mark it is found by.
+
+    None means that nobody wants to hear it; what is said already is kept true.
+    """
     limit = can.comment_limit
     if "body" in message.payload:
         text = str(message.payload["body"])
@@ -53,7 +57,11 @@ def comment_body(ctx: Context, pull: Pull, message: Message, *, can: Capabilitie
         if run is None:
             raise UserMistake("the run that this comment is about is gone")
         view = run_view(ctx, uow, run, pull, pull_mark=can.pull_mark)
-    return render_run(view, limit=limit, can_fold=can.can_fold, key=message.id)
+        wanted = quieted(ctx, uow, run, view, ctx.policy(pull.ref.repo))
+    if wanted is None and not is_said:
+        return None
+    can_fold = can.can_fold and not ctx.rules.disable_markdown_folding
+    return render_run(wanted or view, limit=limit, can_fold=can_fold, key=message.id)
 
 
 def run_view(ctx: Context, uow: UnitOfWork, run: Run, pull: Pull, *, pull_mark: str = "#") -> RunView:

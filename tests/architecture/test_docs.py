@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from server.comments.grammar import BLOCKED_EXTRA_ARGS, FORMS
+from server.comments.grammar import FORMS
 from server.config import reference
 from server.config.repo_file import Autodiscover, Autoplan, Project, RepoFile, load_repo_file
 from server.config.server_file import RepoEntry, ServerFile, load_server_file
 from server.config.settings import PREFIX, Settings
+from server.domain.commands import BLOCKED_EXTRA_ARGS
 from server.domain.project import ProjectStatus
 from server.domain.run import RunOutcome
 

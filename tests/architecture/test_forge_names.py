@@ -10,6 +10,7 @@ NAMES = re.compile(r"github|gitlab|gitea|forgejo|bitbucket|azure_?devops", re.IG
 # Who may say a name, and why. (`server/atlantis` reads another program's settings, which have forges in their names.)
 MAY = {
     "server/config/settings.py": "the settings that people type",
+    "server/config/pull_settings.py": "examples in the words of these settings",
     "server/config/forges.py": "which of these settings describe a forge",
     "server/config/reference.py": "the headings of the settings' page",
     "server/observability.py": "the loggers of the SDKs",

@@ -77,7 +77,7 @@ class FakeForge:
         self._answer()
         return [one.pull for ref, one in self.conversations.items() if ref.repo == repo and one.pull.is_open]
 
-    def pull_facts(self, pull: Pull, *, own_statuses: str) -> PullFacts:  # noqa: ARG002  (nothing here requires ours)
+    def pull_facts(self, pull: Pull, *, own_statuses: str | tuple[str, ...]) -> PullFacts:  # noqa: ARG002  (nothing here requires ours)
         one = self._of(pull.ref)
         return PullFacts(
             approved=bool(one.approved_by - {pull.author}), mergeable=one.mergeable, undiverged=not one.diverged

@@ -13,7 +13,7 @@ from workers.git.checkout import checked_out
 from workers.git.paths import checkout_path, resolve_inside
 from workers.protocol.jobs import Checkout, ProjectWork, Step, TerraformChoice
 from workers.protocol.results import FailureKind
-from workers.steps import generated
+from workers.steps import generated, var_files
 from workers.steps.context import StepContext, Tools
 from workers.steps.registry import STEPS
 from workers.steps.variables import project_variables
@@ -38,6 +38,8 @@ def at_work(work: ProjectWork, tools: Tools) -> Iterator[StepContext]:
         shutil.rmtree(scratch, ignore_errors=True)  # of a worker that was killed
         scratch.mkdir(mode=0o700)
         try:
+            allowed = tools.settings.var_file_allowlist
+            var_files.insist_on_known(work.extra_args, folder=root / work.project.dir, root=root, allowed=allowed)
             yield _context(work, root, scratch, tools)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)

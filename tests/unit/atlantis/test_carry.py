@@ -85,6 +85,22 @@ EXAMPLES: list[tuple[list[str], dict[str, str]]] = [
     (["--tfe-token=planted"], {"TF_TOKEN_app_terraform_io": "planted"}),
     (["--tfe-token=planted", "--tfe-hostname=Tfe-1.example"], {"TF_TOKEN_tfe__1_example": "planted"}),
     (["--tfe-hostname=tfe.example"], {}),
+    (["--autoplan-file-list=**/*.tf,x/*"], {"THERA_AUTOPLAN_FILE_LIST": "**/*.tf,x/*"}),
+    (["--blocked-extra-args=-chdir,-state"], {"THERA_BLOCKED_EXTRA_ARGS": "-chdir,-state"}),
+    (["--disable-apply-all"], {"THERA_DISABLE_APPLY_ALL": "true"}),
+    (["--disable-unlock-label=keep"], {"THERA_DISABLE_UNLOCK_LABEL": "keep"}),
+    (["--disable-markdown-folding"], {"THERA_DISABLE_MARKDOWN_FOLDING": "true"}),
+    (["--emoji-reaction=rocket"], {"THERA_EMOJI_REACTION": "rocket"}),
+    (["--hide-prev-plan-comments"], {"THERA_HIDE_PREV_PLAN_COMMENTS": "true"}),
+    (["--ignore-vcs-status-names=atlantis"], {"THERA_IGNORE_STATUS_NAMES": "atlantis"}),
+    (["--include-git-untracked-files"], {"THERA_INCLUDE_GIT_UNTRACKED_FILES": "true"}),
+    (["--restrict-file-list"], {"THERA_RESTRICT_FILE_LIST": "true"}),
+    (["--silence-no-projects"], {"THERA_SILENCE_NO_PROJECTS": "true"}),
+    (["--silence-vcs-status-no-plans"], {"THERA_SILENCE_STATUS_NO_PROJECTS": "true"}),
+    (["--silence-vcs-status-no-projects"], {"THERA_SILENCE_STATUS_NO_PROJECTS": "true"}),
+    (["--var-file-allowlist=/vars"], {"THERA_VAR_FILE_ALLOWLIST": "/vars"}),
+    (["--gh-team-allowlist=dev:plan, ops:apply"], {"THERA_TEAM_ALLOWLIST": "dev:plan,ops:apply"}),
+    (["--gitlab-group-allowlist=acme/ops:apply"], {"THERA_TEAM_ALLOWLIST": "acme/ops:apply"}),
 ]
 
 

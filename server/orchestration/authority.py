@@ -1,0 +1,70 @@
+"""Who may ask for what, and where: the operator's word, whichever way a command came."""
+
+from server.comments.render import render_refused
+from server.domain.commands import Command, CommandKind
+from server.domain.pull import Pull
+from server.domain.refs import RepoRef
+from server.forges.base import Forge, Permission
+from server.orchestration.context import Context
+
+EVERYBODY = "*"
+
+
+def why_not_ours(ctx: Context, pull: Pull, *, automatic: bool) -> str | None:
+    """Say why a pull is none of our business, if it is not."""
+    if not pull.is_open:
+        return "the pull request is closed"
+    if automatic and (reason := _why_not_by_itself(ctx, pull)):
+        return reason
+    if pull.is_fork and not ctx.rules.allow_forks:
+        return "the pull request comes from a fork"
+    if not ctx.policy(pull.ref.repo).wants_branch(pull.base_ref):
+        return f"the operator's file leaves out the base branch {pull.base_ref}"
+    return None
+
+
+def _why_not_by_itself(ctx: Context, pull: Pull) -> str | None:
+    if pull.draft and not ctx.rules.allow_drafts:
+        return "the pull request is a draft"
+    if ctx.rules.disable_autoplan:
+        return "nothing is planned by itself (THERA_DISABLE_AUTOPLAN)"
+    if ctx.rules.disable_autoplan_label in pull.labels:
+        return f"the pull request has the label {ctx.rules.disable_autoplan_label}"
+    return None
+
+
+def who_may(ctx: Context, forge: Forge, repo: RepoRef, user: str, kind: CommandKind) -> str:
+    """Say who may give a command there, if this person may not; empty if they may. The forge is asked.
+
+    Raises:
+        TryLater: the forge does not answer.
+    """
+    needed = ctx.policy(repo).commenters
+    if needed != "anyone":
+        least = Permission.WRITE if needed == "write" else Permission.READ
+        if forge.permission(repo, user) < least:
+            who = "write access to" if least is Permission.WRITE else "access to"
+            return f"only people with {who} this repository may ask for it"
+    if not ctx.rules.team_rules:
+        return ""
+    teams = [rule.team for rule in ctx.rules.team_rules if rule.command in {EVERYBODY, kind.verb}]
+    if EVERYBODY in teams or any(forge.in_team(repo, team, user) for team in teams):
+        return ""
+    if not teams:
+        return "no team may ask for it here (THERA_TEAM_ALLOWLIST)"
+    return f"only members of {' or '.join(sorted(set(teams)))} may ask for it"
+
+
+def why_not_so(ctx: Context, pull: Pull, command: Command) -> str:
+    """Say why the operator does not want a command given in this way, whoever gives it; empty if they do not mind."""
+    word, kind = ctx.rules.word, command.kind
+    if kind is CommandKind.APPLY and command.target.is_empty and ctx.rules.disable_apply_all:
+        return f"everything at once is not applied here: say what, such as `{word} apply -d DIR`"
+    if kind is CommandKind.UNLOCK and ctx.rules.disable_unlock_label in pull.labels:
+        return f"the pull request has the label {ctx.rules.disable_unlock_label}"
+    return ""
+
+
+def refusal(ctx: Context, command: Command, reason: str) -> str:
+    """Write the answer to a command that is not obeyed."""
+    return render_refused(f"`{ctx.rules.word} {command.kind.value}` was not run", reason)
