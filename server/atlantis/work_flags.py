@@ -13,6 +13,12 @@ def words(value: Value) -> str:
     return "thera,atlantis" if value == "atlantis" else str(value)
 
 
+def with_destroying(value: Value) -> str:
+    """Let whoever may plan plan destruction, as Atlantis does."""
+    commands = [part.strip() for part in str(value).split(",") if part.strip()]
+    return ",".join([*commands, *(["destroy"] if "plan" in commands else [])])
+
+
 def opposite(value: Value) -> str:
     """Say `true` for off."""
     return str(not value).lower()
@@ -26,7 +32,12 @@ PULLS: tuple[Flag, ...] = (
     text(
         "allow-commands",
         "version,plan,apply,unlock,approve_policies,cancel",
-        Becomes(setting="allow_commands"),
+        Becomes(
+            setting="allow_commands",
+            convert=with_destroying,
+            even_if_unset=True,
+            note="`destroy` is added to `plan`: there, `plan -- -destroy` takes no right of its own.",
+        ),
     ),
     switch("allow-draft-prs", Becomes(setting="allow_drafts")),
     switch("allow-fork-prs", Becomes(setting="allow_forks")),

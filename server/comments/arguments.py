@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from server.comments import mistakes
 from server.comments.grammar import TERRAFORM_FLAGS, Form, Option
-from server.domain.commands import Command, Target
+from server.domain.commands import Command, CommandKind, Target
 from server.domain.errors import UserMistake
 
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -53,6 +53,8 @@ def read(form: Form, arguments: Sequence[str], *, word: str, blocked: Sequence[s
     target = Target(dir=values.get("dir"), workspace=values.get("workspace"), project=values.get("project"))
     if "auto-merge-method" in values and "auto-merge-disabled" in values:
         raise reading.wrong(mistakes.two_wishes)
+    if "destroy" in values and target.is_empty:
+        raise UserMistake(mistakes.destroy_what(word))
     return Command(
         kind=form.kind,
         target=target,
@@ -63,7 +65,13 @@ def read(form: Form, arguments: Sequence[str], *, word: str, blocked: Sequence[s
         clear_approval="clear-policy-approval" in values,
         automerge="auto-merge-disabled" not in values,
         merge_method=values.get("auto-merge-method", ""),
+        destroy="destroy" in values or (form.kind is CommandKind.PLAN and any(map(_destroys, extra))),
     )
+
+
+def _destroys(argument: str) -> bool:
+    name, _, value = argument.partition("=")
+    return name in {"-destroy", "--destroy"} and value.lower() not in {"false", "f", "0"}
 
 
 def _check_operands(reading: _Reading, blocked: Sequence[str]) -> None:

@@ -81,6 +81,7 @@ POLICY_SET = Option(name="policy-set", value="NAME", help="only this set of poli
 CLEAR = Option(name="clear-policy-approval", help="take the approvals back that were given so far")
 NO_MERGE = Option(name="auto-merge-disabled", help="do not merge when everything is applied")
 MERGE_METHOD = Option(name="auto-merge-method", value="METHOD", help="merge in this way: merge, squash or rebase")
+DESTRUCTION = Option(name="destroy", help="plan to destroy all that a project manages, also one that is deleted here")
 ONE_OR_MORE = (DIRECTORY, WORKSPACE, PROJECT, VERBOSE)
 
 _ALL_OF_THE_PULL = "it always means everything this pull request holds"
@@ -91,7 +92,7 @@ FORMS: Mapping[str, Form] = {
         Form(
             kind=CommandKind.PLAN,
             help="show what would change; every project this pull request touches, unless narrowed down",
-            options=ONE_OR_MORE,
+            options=(*ONE_OR_MORE, DESTRUCTION),
             takes_extra=True,
             may_be_bare=True,
         ),
@@ -148,7 +149,7 @@ BARE = {name: form for name, form in FORMS.items() if form.may_be_bare}
 
 # What people try because Atlantis or Terraform has it, and how the same is done here.
 ELSEWHERE: Mapping[str, str] = {
-    "destroy": "Remove the resources from the code, or plan with `-- -destroy` and apply that plan.",
+    "destroy": "Remove the resources from the code, or plan with `--destroy` and apply that plan.",
     "init": "Every plan runs `terraform init` first; there is nothing to do by hand.",
     "validate": "A plan validates first.",
     "refresh": "Plan with `-- -refresh-only`, and apply that plan.",
@@ -157,7 +158,7 @@ ELSEWHERE: Mapping[str, str] = {
 # Terraform's own flags that begin like one of ours, or that people put before the `--`.
 TERRAFORM_FLAGS = frozenset(
     {
-        "allow-missing", "auto-approve", "chdir", "compact-warnings", "destroy", "detailed-exitcode", "exclude",
+        "allow-missing", "auto-approve", "chdir", "compact-warnings", "detailed-exitcode", "exclude",
         "generate-config-out", "input", "json", "lock", "lock-timeout", "no-color", "out", "parallelism",
         "plugin-dir", "refresh", "refresh-only", "replace", "state", "target", "target-file", "upgrade", "var",
         "var-file",

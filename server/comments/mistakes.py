@@ -124,6 +124,28 @@ def not_switched_on(form: Form) -> str:
     )
 
 
+def several_lines(first: str) -> str:
+    """Answer a command that has company."""
+    return _say(
+        f"A command is a comment of its own, and this one has more lines, so nothing was done. Comment {code(first)} "
+        "alone; for several commands, write several comments."
+    )
+
+
+def destroy_what(word: str) -> str:
+    """Answer `plan --destroy` without a target."""
+    typed = code(f"{word} plan --destroy -d DIR")
+    return _say(f"Destroying has to say what: {typed}, or {code('-p')} with the name of a project.")
+
+
+def destroying_not_switched_on() -> str:
+    """Answer `plan --destroy` where the operator has not allowed it."""
+    return _say(
+        "Planning to destroy is not switched on here; the operator can, by adding `destroy` to `THERA_ALLOW_COMMANDS`.",
+        "Resources that you remove from the code are planned to be destroyed as ever.",
+    )
+
+
 def wrong_subcommand(found: str, form: Form, word: str) -> str:
     """Answer `state` with something else than `rm`."""
     said = f"not {code(found)}" if found else "and nothing follows it"

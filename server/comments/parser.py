@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from server.comments import mistakes
 from server.comments.arguments import read
 from server.comments.grammar import ALWAYS_ALLOWED, BARE, FORMS, HELP_WORDS, TOOLS, Form
-from server.domain.commands import BLOCKED_EXTRA_ARGS, Command, CommandKind, Mistake, NotForUs, Utterance
+from server.domain.commands import BLOCKED_EXTRA_ARGS, DESTROY, Command, CommandKind, Mistake, NotForUs, Utterance
 from server.domain.errors import UserMistake
 
 _INVISIBLE = str.maketrans("", "", "\u200b\u2060\ufeff")
@@ -30,7 +30,7 @@ def parse(
     *,
     words: Sequence[str],
     login: str,
-    allowed: Collection[str] = tuple(FORMS),
+    allowed: Collection[str] = (*FORMS, DESTROY),
     blocked_extra_args: Sequence[str] = BLOCKED_EXTRA_ARGS,
 ) -> Utterance:
     """Understand a comment; `allowed` are the first words of the commands that are switched on.
@@ -38,10 +38,10 @@ def parse(
     A command is the comment's only line. It starts with one of `words`, with `@login`, or with a slash
     (`/plan`), or is one bare word (`plan`). Everything else, quotes and fences included, is conversation.
     """
+    ear = _Ear(words=tuple(word.lower() for word in words) or ("thera",), allowed=allowed, blocked=blocked_extra_args)
     line = _only_line(body)
     if not line:
-        return NotForUs()
-    ear = _Ear(words=tuple(word.lower() for word in words) or ("thera",), allowed=allowed, blocked=blocked_extra_args)
+        return _first_of_several(body, ear, login=login)
     typed, rest = (*line.split(maxsplit=1), "")[:2]
     word = typed.lower()
     if word in ear.words or (login and word == f"@{login.lower()}"):
@@ -64,6 +64,16 @@ def _only_line(body: str) -> str | None:
         inline = _INLINE_CODE.fullmatch(line)
         return inline[2].strip() if inline else None
     return line
+
+
+def _first_of_several(body: str, ear: _Ear, *, login: str) -> Utterance:
+    """Answer a comment of several lines if its first is surely a command: whoever wrote it waits for us."""
+    lines = body.translate(_INVISIBLE).strip().splitlines()
+    words = lines[0].lower().split() if len(lines) > 1 else []
+    addressed = bool(words) and (words[0] in ear.words or (bool(login) and words[0] == f"@{login.lower()}"))
+    if addressed and len(words) > 1 and words[1] in FORMS:
+        return Mistake(mistakes.several_lines(lines[0].strip()))
+    return NotForUs()
 
 
 def _bare(word: str, rest: str, ear: _Ear) -> Utterance:
@@ -98,9 +108,12 @@ def _with_arguments(form: Form, arguments: Sequence[str], ear: _Ear, *, word: st
     if form.kind.verb not in {*ear.allowed, *ALWAYS_ALLOWED}:
         return Mistake(mistakes.not_switched_on(form))
     try:
-        return read(form, _without_second_word(form, arguments, word=word), word=word, blocked=ear.blocked)
+        command = read(form, _without_second_word(form, arguments, word=word), word=word, blocked=ear.blocked)
     except UserMistake as mistake:
         return Mistake(str(mistake))
+    if command.destroy and DESTROY not in ear.allowed:
+        return Mistake(mistakes.destroying_not_switched_on())
+    return command
 
 
 def _without_second_word(form: Form, arguments: Sequence[str], *, word: str) -> Sequence[str]:

@@ -72,7 +72,8 @@ def _named(config: RepoConfig, facts: DiscoverFacts, target: Target) -> list[tup
     elsewhere = sorted({p.key.workspace for p in config.projects if p.key.dir == directory})
     if elsewhere:
         spaces = ", ".join(f"`{space}`" for space in elsewhere)
-        raise UserMistake(f"`{directory}` is configured for other workspaces: {spaces}. Add `-w`.")
+        advice = "Name one of them with `-w`." if target.workspace else "Add `-w`."
+        raise UserMistake(f"`{directory}` is not configured for `{workspace}`, but for: {spaces}. {advice}")
     if directory not in facts.module_dirs:
         raise UserMistake(f"There is no Terraform code in `{directory}` at this commit.")
     return [(config.adhoc(ProjectKey(directory, workspace)), reason)]

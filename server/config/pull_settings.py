@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from server.config.matching import AUTOPLAN_FILES
-from server.domain.commands import BLOCKED_EXTRA_ARGS, CommandKind
+from server.domain.commands import BLOCKED_EXTRA_ARGS, DESTROY, CommandKind
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
@@ -28,7 +28,7 @@ def _words(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _commands(value: tuple[str, ...]) -> tuple[str, ...]:
-    known = [kind.verb for kind in CommandKind if kind is not CommandKind.HELP]
+    known = [*(kind.verb for kind in CommandKind if kind is not CommandKind.HELP), DESTROY]
     if value == ("all",):
         return tuple(known)
     for name in value:
@@ -70,7 +70,7 @@ class PullSettings(BaseModel):
     )
     allow_commands: Annotated[CommaList, AfterValidator(_commands)] = Field(
         ("plan", "apply", "approve_policies", "unlock", "cancel", "version"),
-        description="Commands that may be given in comments, by their first words; `all` adds `import` and `state`.",
+        description="Commands that may be given in comments, by their first words; `all` adds `import`, `state` and `destroy` (the right to `plan --destroy`).",
     )
     team_allowlist: Annotated[CommaList, AfterValidator(_team_rules)] = Field(
         (),

@@ -7,6 +7,8 @@ from functools import lru_cache
 
 from workers.protocol.jobs import ProjectKey
 
+DESTROY = "destroy"  # how the right to plan with `--destroy` is spelled beside the commands
+
 # What would change where or with what Terraform runs; Atlantis's default of --blocked-extra-args.
 BLOCKED_EXTRA_ARGS = ("-chdir", "--chdir", "-plugin-dir", "--plugin-dir")
 
@@ -90,7 +92,8 @@ class Command:
 
     `arguments` are what it is about beside projects: an address and an id to import, addresses to forget.
     `policy_set` and `clear_approval` belong to `approve_policies`; `automerge` and `merge_method` to `apply`.
-    `only` narrows a command that Thera gives itself to certain projects; nobody can type it.
+    `destroy` plans the removal of everything in a project. `only` narrows a command that Thera gives itself to
+    certain projects; nobody can type it.
     """
 
     kind: CommandKind
@@ -103,6 +106,7 @@ class Command:
     clear_approval: bool = False
     automerge: bool = True
     merge_method: str = ""
+    destroy: bool = False
     only: tuple[ProjectKey, ...] = ()
 
     def aimed_at(self, key: ProjectKey) -> "Command":

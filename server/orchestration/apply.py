@@ -167,6 +167,7 @@ def _apply_job(ctx: Context, run: Run, pull: Pull, row: PullProject, *, now: dat
         extra_args=run.command.extra_args,
         environment=environment_of(pull, run),
         generated=generated_of(row),
+        at_commit=str(row.config.get("at_commit", "")),
     )
     return Job(
         id=new_id(),

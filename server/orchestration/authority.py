@@ -1,7 +1,7 @@
 """Who may ask for what, and where: the operator's word, whichever way a command came."""
 
 from server.comments.render import render_refused
-from server.domain.commands import Command, CommandKind
+from server.domain.commands import DESTROY, Command, CommandKind
 from server.domain.pull import Pull
 from server.domain.refs import RepoRef
 from server.forges.base import Forge, Permission
@@ -33,7 +33,7 @@ def _why_not_by_itself(ctx: Context, pull: Pull) -> str | None:
     return None
 
 
-def who_may(ctx: Context, forge: Forge, repo: RepoRef, user: str, kind: CommandKind) -> str:
+def who_may(ctx: Context, forge: Forge, repo: RepoRef, user: str, command: Command) -> str:
     """Say who may give a command there, if this person may not; empty if they may. The forge is asked.
 
     Raises:
@@ -47,12 +47,17 @@ def who_may(ctx: Context, forge: Forge, repo: RepoRef, user: str, kind: CommandK
             return f"only people with {who} this repository may ask for it"
     if not ctx.rules.team_rules:
         return ""
-    teams = [rule.team for rule in ctx.rules.team_rules if rule.command in {EVERYBODY, kind.verb}]
+    rights = (command.kind.verb, DESTROY) if command.destroy else (command.kind.verb,)
+    return next(filter(None, (_team_that_may(ctx, forge, repo, user, right) for right in rights)), "")
+
+
+def _team_that_may(ctx: Context, forge: Forge, repo: RepoRef, user: str, right: str) -> str:
+    teams = [rule.team for rule in ctx.rules.team_rules if rule.command in {EVERYBODY, right}]
     if EVERYBODY in teams or any(forge.in_team(repo, team, user) for team in teams):
         return ""
     if not teams:
-        return "no team may ask for it here (THERA_TEAM_ALLOWLIST)"
-    return f"only members of {' or '.join(sorted(set(teams)))} may ask for it"
+        return f"no team may {right} here (THERA_TEAM_ALLOWLIST)"
+    return f"only members of {' or '.join(sorted(set(teams)))} may {right} here"
 
 
 def why_not_so(ctx: Context, pull: Pull, command: Command) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from server.artifacts.vault import PlanVault
 from server.config.matching import AUTOPLAN_FILES
 from server.config.server_file import RepoPolicy, ServerFile, policy_for
-from server.domain.commands import BLOCKED_EXTRA_ARGS, CommandKind
+from server.domain.commands import BLOCKED_EXTRA_ARGS, DESTROY, CommandKind
 from server.domain.events import Event
 from server.domain.refs import RepoRef
 from server.forges.allowlist import Allowlist
@@ -35,7 +35,7 @@ class Rules:
     """Process settings that use cases go by."""
 
     words: tuple[str, ...]
-    allowed: tuple[str, ...] = tuple(kind.verb for kind in CommandKind)
+    allowed: tuple[str, ...] = (*(kind.verb for kind in CommandKind), DESTROY)
     status_prefix: str
     public_url: str
     allow_forks: bool

@@ -150,8 +150,8 @@ def _comment_posted(ctx: Context, event: CommentPosted, delivery: Delivery | Non
     if isinstance(utterance, NotForUs):
         _settle(ctx, delivery, DeliveryState.IGNORED, "not a command")
         return
-    kind = utterance.kind if isinstance(utterance, Command) else CommandKind.HELP
-    asked = _Asked(forge.get_pull(event.pull), who_may(ctx, forge, event.pull.repo, event.author, kind))
+    asked_for = utterance if isinstance(utterance, Command) else Command(kind=CommandKind.HELP)
+    asked = _Asked(forge.get_pull(event.pull), who_may(ctx, forge, event.pull.repo, event.author, asked_for))
     now = ctx.clock()
     with ctx.store.transaction() as uow:
         if not _take(uow, delivery):
@@ -185,7 +185,7 @@ def _rerun_asked(ctx: Context, event: RerunAsked, delivery: Delivery | None) -> 
     if verb not in {"", CommandKind.PLAN.value}:
         return _settle(ctx, delivery, DeliveryState.IGNORED, f"{verb} is asked for by comment")
     forge = ctx.forges.of(event.repo)
-    if who_may(ctx, forge, event.repo, event.actor, CommandKind.PLAN):
+    if who_may(ctx, forge, event.repo, event.actor, Command(kind=CommandKind.PLAN)):
         return _settle(ctx, delivery, DeliveryState.IGNORED, f"{event.actor} may not ask for a plan here")
     current = forge.get_pull(known.ref)
     reason = why_not_ours(ctx, current, automatic=False)

@@ -51,6 +51,7 @@ def _policy_job(ctx: Context, run: Run, pull: Pull, row: PullProject, *, now: da
         terraform=row.terraform,
         environment=environment_of(pull, run),
         generated=generated_of(row),
+        at_commit=str(row.config.get("at_commit", "")),
         plan=ArtifactRef(id=row.artifact_id or "", sha256=row.artifact_sha256 or "", size=row.artifact_size),
         plan_digest=row.plan_digest or "",
         policy_sets=tuple(rule.work for rule in policy.policies.rules),

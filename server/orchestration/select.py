@@ -18,6 +18,7 @@ from server.domain.requirements import PullFacts, unmet
 from server.domain.run import Run
 from server.orchestration import locks
 from server.orchestration.context import Context
+from server.orchestration.removed import meant, orphans, removed_projects
 from server.store.ids import new_id
 from server.store.unit_of_work import UnitOfWork
 from workers.protocol.codec import from_data, to_data
@@ -41,7 +42,10 @@ def select(ctx: Context, uow: UnitOfWork, run: Run, pull: Pull, facts: DiscoverF
     """
     policy = ctx.policy(pull.ref.repo)
     config = read_config(policy, facts, base_ref=pull.base_ref)
-    chosen = choose(config, facts, run)
+    removed = removed_projects(policy, facts, base_ref=pull.base_ref)
+    chosen = meant(removed, run.command)
+    if run.command.only or not chosen:
+        chosen += choose(config, facts, run)
     projects = in_waves([project for project, _ in chosen])
     reasons = {project.key: reason for project, reason in chosen}
     if run.command.target.is_empty and not run.command.only:
@@ -64,7 +68,9 @@ def select(ctx: Context, uow: UnitOfWork, run: Run, pull: Pull, facts: DiscoverF
     if jobs:
         jobs = _one_by_one(jobs) if config.parallel_plan is False else [job.move_to(JobState.QUEUED) for job in jobs]
         uow.jobs.add_all(jobs)
-    return Selection(tuple(jobs), "" if projects else nothing_chosen(facts, run.command))
+    said = [] if projects else [nothing_chosen(facts, run.command)]
+    said.append(orphans(uow, run, removed, word=ctx.rules.word))
+    return Selection(tuple(jobs), "\n\n".join(filter(None, said)))
 
 
 def read_config(policy: RepoPolicy, facts: DiscoverFacts, *, base_ref: str) -> RepoConfig:
@@ -130,6 +136,8 @@ def _enter(
 ) -> Job | None:
     """Write a project's row and, if nothing stands in the way, its plan job."""
     old = uow.projects.get(run.pull_id, project.key)
+    destroys = run.command.destroy or bool(run.command.only and old is not None and old.config.get("destroy"))
+    is_gone = project.key.dir in facts.removed_dirs
     if old is not None and old.artifact_id:
         uow.artifacts.mark_deleted([old.artifact_id], now=now)
     row = PullProject(
@@ -142,9 +150,11 @@ def _enter(
         workflow_digest=project.workflow_digest,
         terraform=project.terraform,
         config={
-            **remembered(project, reason, pull.base_ref, facts.generated),
+            **remembered(project, reason, pull.base_ref, None if is_gone else facts.generated),
             "automerge": by_itself if config.automerge is None else config.automerge,
             "parallel_apply": config.parallel_apply is not False,
+            "destroy": destroys,
+            "at_commit": facts.base_sha if is_gone else "",
         },
         wave=project.wave,
         policies=() if old is None else old.policies,  # approvals of these may outlive the new check
@@ -160,13 +170,20 @@ def _enter(
             locks.wait(uow, run, key, project.key, now=now)
             uow.projects.save(replace(row, status=ProjectStatus.LOCKED))
             return None
-    job = _plan_job(run, pull, project, facts, policy=config.policy, now=now)
+    job = _plan_job(run, pull, project, facts, policy=config.policy, row=row, now=now)
     uow.projects.save(replace(row, job_id=job.id))
     return job
 
 
 def _plan_job(
-    run: Run, pull: Pull, project: ProjectConfig, facts: DiscoverFacts, *, policy: RepoPolicy, now: datetime
+    run: Run,
+    pull: Pull,
+    project: ProjectConfig,
+    facts: DiscoverFacts,
+    *,
+    policy: RepoPolicy,
+    row: PullProject,
+    now: datetime,
 ) -> Job:
     work = Plan(
         checkout=checkout_of(pull, run, strategy=policy.checkout, base_sha=facts.base_sha),
@@ -175,7 +192,9 @@ def _plan_job(
         terraform=project.terraform,
         extra_args=run.command.extra_args,
         environment=environment_of(pull, run),
-        generated=facts.generated,
+        generated=facts.generated if not row.config["at_commit"] else None,
+        at_commit=row.config["at_commit"],
+        destroy=row.config["destroy"],
     )
     return Job(
         id=new_id(),

@@ -150,7 +150,7 @@ def _project(
         outputs=applied.outputs if applied else {},
         digest=plan.digest if plan else (row.plan_digest if row is not None else None),
         holder=_holder(uow, pull, row, ctx.clock()) if row is not None and status is ProjectStatus.LOCKED else None,
-        note=row.note if row is not None and row.run_id == run.id else "",
+        note=_note(run, row, plan),
         policies=_policies(uow, row) if row is not None and status in _JUDGED else (),
         is_judged=row.is_judged if row is not None and status in _JUDGED else None,
         is_running=job is not None and job.state is JobState.RUNNING,
@@ -158,6 +158,17 @@ def _project(
         seconds=_seconds(job),
         terraform=f"{plan.distribution} {plan.terraform_version}" if plan else "",
     )
+
+
+def _note(run: Run, row: PullProject | None, plan: PlanFacts | None) -> str:
+    if row is None:
+        return ""
+    said = [row.note] if row.note and row.run_id == run.id else []
+    if plan is not None and row.config.get("destroy") and row.status in _JUDGED:
+        commit = str(row.config.get("at_commit", ""))
+        code = f", with its code of `{commit[:7]}`, before this pull request deleted it" if commit else ""
+        said.append(f"This plan destroys everything that the project manages{code}.")
+    return "\n\n".join(said)
 
 
 def _state_summary(facts: ImportFacts | StateRmFacts | None) -> str:

@@ -296,11 +296,11 @@ class Installation:
         hook = f"{self.front.ready_at}/webhooks/{self.face.name}"
         self.face.connect(self.forge, REPO, hook, HOOK_SECRET)
 
-    def open_pull(self, files: Mapping[str, str], *, branch: str = "change") -> Pull:
+    def open_pull(self, files: Mapping[str, str], *, branch: str = "change", delete: Sequence[str] = ()) -> Pull:
         """Commit files to a branch and open a pull request; without a repository yet, make it."""
         if REPO not in self.forge.forge.repos:
             self.create_repo({"README.md": "# Infrastructure\n"})
-        self.forge.forge.commit(REPO, branch, files)
+        self.forge.forge.commit(REPO, branch, files, delete=delete)
         number = self.forge.forge.open_pull(REPO, head=branch, title=f"The {branch}", author="ann")
         return self.forge.forge.pull(REPO, number)
 

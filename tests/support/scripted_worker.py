@@ -53,6 +53,8 @@ class Tree:
     dirs: set[str] = field(default_factory=set)
     calls: dict[str, tuple[str, ...]] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    removed: tuple[str, ...] = ()
+    files_before: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -112,6 +114,8 @@ class ScriptedWorker:
                     module_calls=dict(self.tree.calls),
                     hooks=hooks,
                     generated=made,
+                    removed_dirs=self.tree.removed,
+                    base_config_files=dict(self.tree.files_before),
                 )
                 self._report(ticket, Outcome.SUCCEEDED, facts=facts)
             case Plan() as work:

@@ -39,6 +39,7 @@ def _facts(work: Discover, repository: Repository, *, cache: Repository, tree: s
     config_files = survey.config_files(work.config_files)
     modules = module_files(layout.files)
     calls = survey.calls(modules)
+    removed, removed_config = _removed(work, repository, base, gone=_gone(changed, modules), cache=_cache_file(cache))
     return DiscoverFacts(
         head_sha=checkout.head_sha,
         base_sha=checkout.base_sha,
@@ -48,7 +49,28 @@ def _facts(work: Discover, repository: Repository, *, cache: Repository, tree: s
         module_calls=calls,
         var_files=var_files(modules, layout.files),
         problems=tuple(survey.problems),
+        removed_dirs=removed,
+        base_config_files=removed_config,
     )
+
+
+def _gone(changed: Iterable[str], modules: Collection[str]) -> set[str]:
+    """Find directories of changed code that hold none any more."""
+    return {directory for directory in module_files(changed) if directory not in modules}
+
+
+def _removed(
+    work: Discover, repository: Repository, base: str, *, gone: set[str], cache: Path
+) -> tuple[tuple[str, ...], Mapping[str, str]]:
+    """Say which of these directories were roots at the merge base, and how that commit was configured."""
+    if not gone:
+        return (), {}
+    layout = _layout(repository, base)
+    before = _Survey(repository, layout, (), cache)
+    modules = module_files(layout.files)
+    called = {target for targets in before.calls(modules).values() for target in targets}
+    roots = tuple(sorted(gone & modules.keys() - called))
+    return roots, before.config_files(work.config_files) if roots else {}
 
 
 def _layout(repository: Repository, content: str) -> Layout:

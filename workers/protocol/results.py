@@ -177,7 +177,9 @@ class DiscoverFacts:
     all directories with Terraform or OpenTofu files. `module_calls` maps a directory to the local
     directories it calls as modules. `problems` are files that do not parse, wherever they lie. `hooks` says how
     the pre-workflow hooks went; after one that failed none is run, and the facts are those of what is there.
-    `generated` is what the hooks made (see `jobs.ProjectWork`); None when they made nothing.
+    `generated` is what the hooks made (see `jobs.ProjectWork`); None when they made nothing. `removed_dirs` are
+    directories that held code at the merge base, called as a module by nobody there, and that hold none at the head;
+    `base_config_files` are the configuration files as they were there, read only where there are such directories.
     """
 
     head_sha: str
@@ -190,6 +192,8 @@ class DiscoverFacts:
     problems: tuple[Diagnostic, ...] = ()
     hooks: tuple[HookResult, ...] = ()
     generated: ArtifactRef | None = None
+    removed_dirs: tuple[str, ...] = ()
+    base_config_files: Mapping[str, str] = field(default_factory=dict)
     kind: Literal["discover"] = "discover"
 
 

@@ -22,6 +22,7 @@ _SHOWN = 60_000
 _GRACE = timedelta(seconds=30)
 _VERSION = frozenset(["-v", "-version", "--version"])
 _HELP = frozenset(["-h", "-help", "--help"])
+_DETAILED = frozenset(["-detailed-exitcode", "--detailed-exitcode"])
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))", re.ASCII)
 
 
@@ -189,6 +190,9 @@ def _insist_on_a_deed(arguments: list[str], what: str) -> None:
     """
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     idle = next((one for one in arguments if one in _VERSION), next((one for one in options if one in _HELP), None))
+    if any(one.partition("=")[0] in _DETAILED for one in options):
+        words = f"`-detailed-exitcode` makes a good `{what}` look like a failure, and has no use here: leave it out"
+        raise JobFailed(FailureKind.STEP, words)
     if idle is not None:
         raise JobFailed(FailureKind.STEP, f"With `{idle}`, `{what}` would print something about itself and do nothing")
 

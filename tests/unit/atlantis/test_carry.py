@@ -17,6 +17,7 @@ from server.domain.lock import LockMode
 from server.domain.refs import RepoRef
 
 ALWAYS = {
+    "THERA_ALLOW_COMMANDS": "version,plan,apply,unlock,approve_policies,cancel,destroy",
     "THERA_COMMAND_NAME": "thera,atlantis",
     "THERA_STATUS_NAME": "atlantis",
     "THERA_TERRAFORM_DOWNLOAD_URL": "https://releases.hashicorp.com",
@@ -42,7 +43,8 @@ def test_names_that_people_and_branch_protection_know_are_carried_over_unasked()
 
 
 EXAMPLES: list[tuple[list[str], dict[str, str]]] = [
-    (["--allow-commands=plan,apply"], {"THERA_ALLOW_COMMANDS": "plan,apply"}),
+    (["--allow-commands=plan,apply"], {"THERA_ALLOW_COMMANDS": "plan,apply,destroy"}),
+    (["--allow-commands=apply"], {"THERA_ALLOW_COMMANDS": "apply"}),
     (["--allow-draft-prs"], {"THERA_ALLOW_DRAFTS": "true"}),
     (["--allow-fork-prs=false"], {"THERA_ALLOW_FORKS": "false"}),
     (["--api-secret=0123456789abcdef"], {"THERA_API_TOKENS": "0123456789abcdef"}),

@@ -24,7 +24,7 @@ A command is the only line of a comment.
 
 | Command | What it does |
 |---|---|
-| `thera plan [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [-- TERRAFORM ARGUMENTS]` | show what would change; every project this pull request touches, unless narrowed down |
+| `thera plan [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [--destroy] [-- TERRAFORM ARGUMENTS]` | show what would change; every project this pull request touches, unless narrowed down |
 | `thera apply [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [--auto-merge-disabled] [--auto-merge-method METHOD] [-- TERRAFORM ARGUMENTS]` | apply the plans shown here, exactly as shown; all of them, unless narrowed down |
 | `thera approve_policies [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [--policy-set NAME] [--clear-policy-approval]` | accept what policies found wrong with the plans shown here; for those who own the policies |
 | `thera import [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] ADDRESS ID [-- TERRAFORM ARGUMENTS]` | take something that exists into the state of one project; its plan is thrown away |
@@ -43,7 +43,7 @@ def test_help_explains_one_command() -> None:
     assert render_help("thera", "plan") == snapshot("""\
 ### `plan`: show what would change; every project this pull request touches, unless narrowed down
 
-Usage: `thera plan [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [-- TERRAFORM ARGUMENTS]`
+Usage: `thera plan [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [--destroy] [-- TERRAFORM ARGUMENTS]`
 
 | Flag | Meaning |
 |---|---|
@@ -51,6 +51,7 @@ Usage: `thera plan [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [-- TERRAFOR
 | `-w`, `--workspace` WORKSPACE | only this Terraform workspace |
 | `-p`, `--project` PROJECT | only the project of this name |
 | `--verbose` | show Terraform's own text unfolded |
+| `--destroy` | plan to destroy all that a project manages, also one that is deleted here |
 
 What follows `--` is handed to Terraform as it is.\
 """)

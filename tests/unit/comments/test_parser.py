@@ -63,9 +63,6 @@ def test_a_plan_is_asked_for_in_many_ways(body: str) -> None:
         "~~~\nthera plan\n~~~",
         "```thera plan",
         "`thera` plan",
-        "thera plan\nplease",
-        "thera plan\n> thera plan",
-        "thera plan\u2028thera apply",
         "I typed thera plan",
         "- thera plan",
         "plan for tomorrow",
@@ -151,7 +148,7 @@ def test_a_misspelt_command_is_guessed() -> None:
     assert answer("thera plna") == snapshot("""\
 There is no command `plna`. Did you mean `thera plan`?
 
-Usage: `thera plan [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [-- TERRAFORM ARGUMENTS]`\
+Usage: `thera plan [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [--destroy] [-- TERRAFORM ARGUMENTS]`\
 """)
     assert "Did you mean `atlantis apply`?" in answer("atlantis aply")  # codespell:ignore aply
     assert "Did you mean `thera plan`?" in answer("thera help plann")
@@ -273,7 +270,7 @@ def test_an_unknown_flag_is_guessed() -> None:
     assert answer("thera plan --wrkspace x") == snapshot("""\
 `plan` does not know `--wrkspace`. Did you mean `--workspace`?
 
-Usage: `thera plan [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [-- TERRAFORM ARGUMENTS]`\
+Usage: `thera plan [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [--destroy] [-- TERRAFORM ARGUMENTS]`\
 """)
     assert "Did you mean `--dir`?" in answer("thera plan -dir prod")
     assert "Did you mean" not in answer("thera plan --zzz")
@@ -284,15 +281,15 @@ def test_dashes_made_by_telephones_are_recognised() -> None:
     assert answer("thera plan \u2014 -target=x") == snapshot("""\
 `plan` does not know `—`. Did you mean `--` (two plain hyphens)?
 
-Usage: `thera plan [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [-- TERRAFORM ARGUMENTS]`\
+Usage: `thera plan [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [--destroy] [-- TERRAFORM ARGUMENTS]`\
 """)
 
 
 def test_flags_of_terraform_belong_after_the_dashes() -> None:
     assert answer("thera plan -destroy") == snapshot("""\
-`-destroy` is Terraform's. Its arguments come last, after `--`: `thera plan -- -destroy`
+`plan` does not know `-destroy`. Did you mean `--destroy`?
 
-Usage: `thera plan [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [-- TERRAFORM ARGUMENTS]`\
+Usage: `thera plan [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [--destroy] [-- TERRAFORM ARGUMENTS]`\
 """)
 
 
@@ -300,7 +297,7 @@ def test_a_word_alone_is_asked_whether_it_is_a_directory() -> None:
     assert answer("thera plan 'my prod'") == snapshot("""\
 `plan` does not know `my prod`. For a directory, type `thera plan -d 'my prod'`; for a project's name, `thera plan -p 'my prod'`.
 
-Usage: `thera plan [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [-- TERRAFORM ARGUMENTS]`\
+Usage: `thera plan [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [--destroy] [-- TERRAFORM ARGUMENTS]`\
 """)
     assert "`help` does not know" not in answer("thera help me")
 
@@ -309,7 +306,7 @@ def test_a_value_must_be_there() -> None:
     assert answer("thera plan -d") == snapshot("""\
 `-d` needs a value: `-d DIR`.
 
-Usage: `thera plan [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [-- TERRAFORM ARGUMENTS]`\
+Usage: `thera plan [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [--destroy] [-- TERRAFORM ARGUMENTS]`\
 """)
     assert "needs a value" in answer("thera plan --dir=")
     assert "needs a value" in answer("thera plan -d -w x")
@@ -320,7 +317,7 @@ def test_a_flag_is_given_once() -> None:
     assert answer("thera plan -d a --dir b") == snapshot("""\
 `--dir` is given twice; a command is about one target, or about all.
 
-Usage: `thera plan [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [-- TERRAFORM ARGUMENTS]`\
+Usage: `thera plan [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [--destroy] [-- TERRAFORM ARGUMENTS]`\
 """)
     assert "given twice" in answer("thera plan --verbose --verbose")
 
@@ -329,7 +326,7 @@ def test_a_project_is_not_narrowed_down_further() -> None:
     assert answer("thera plan -p a -w default") == snapshot("""\
 `-p` already says directory and workspace, so `-d` and `-w` cannot stand beside it.
 
-Usage: `thera plan [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [-- TERRAFORM ARGUMENTS]`\
+Usage: `thera plan [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [--destroy] [-- TERRAFORM ARGUMENTS]`\
 """)
 
 
@@ -445,3 +442,26 @@ def test_no_answer_repeats_what_could_do_harm(noise: str) -> None:
 
 def test_help_is_about_one_command() -> None:
     assert answer("thera help me") == answer("thera me")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "thera plan -p a\nthera apply -p a",
+        "@thera-bot apply\n\nplease",
+        "thera plan\n> thera plan",
+        "thera plan\u2028thera apply",
+    ],
+)
+def test_a_command_that_has_company_is_not_obeyed_and_told_so(body: str) -> None:
+    said = parse(body, words=("thera",), login="thera-bot")
+
+    assert isinstance(said, Mistake)
+    assert "for several commands, write several comments" in said.answer
+
+
+@pytest.mark.parametrize(
+    "body", ["thera is great\nreally", "> thera plan\n\nwhy?", "hello\nthera plan", "```\nthera plan\n```"]
+)
+def test_conversation_of_several_lines_stays_conversation(body: str) -> None:
+    assert parse(body, words=("thera",), login="thera-bot") == NotForUs()

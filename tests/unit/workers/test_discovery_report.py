@@ -310,3 +310,32 @@ def test_a_thousand_projects_are_discovered_in_well_under_a_second_once_known(re
 
     print(f"cold {seconds[0] * 1000:.0f} ms, warm {seconds[1] * 1000:.0f} ms")
     assert seconds[1] < 1
+
+
+def test_a_root_whose_code_is_deleted_is_reported_with_the_configuration_that_knew_it(repository: Repository) -> None:
+    before = {
+        "thera.yaml": "version: 3\nprojects: [{dir: old}]\n",
+        "old/main.tf": calls("../modules/net"),
+        "modules/net/main.tf": "",
+        "prod/main.tf": "",
+        "prod/extra.tf": "",
+    }
+    gone = ("thera.yaml", "old/main.tf", "modules/net/main.tf", "prod/extra.tf")
+
+    facts = repository.facts(before, dict.fromkeys(gone))
+
+    assert facts.removed_dirs == ("old",)
+    assert facts.base_config_files == {"thera.yaml": before["thera.yaml"]}
+    assert facts.config_files == {}
+
+
+def test_a_root_that_moves_is_gone_from_where_it_was(repository: Repository) -> None:
+    facts = repository.facts({"old/main.tf": "# the same\n"}, {"old/main.tf": None, "new/main.tf": "# the same\n"})
+
+    assert (facts.removed_dirs, facts.module_dirs) == (("old",), ("new",))
+
+
+def test_where_no_directory_goes_nothing_of_the_base_is_reported(repository: Repository) -> None:
+    facts = repository.facts({"thera.yaml": "version: 3\n", "prod/main.tf": ""}, {"prod/main.tf": "# new\n"})
+
+    assert (facts.removed_dirs, facts.base_config_files) == ((), {})
