@@ -26,8 +26,10 @@ def make_worker_app(settings: WorkerSettings, run: Callable[[Ticket], None]) -> 
     Messages are acked early and never prefetched: a message is a nudge and may be lost or come twice, the
     claim decides. A visibility timeout that a long apply could outlive would deliver it a second time.
     """
-    app = Celery("thera-worker", broker=settings.broker_url, set_as_current=False)
     memory = settings.broker_url.startswith("memory:")
+    # kombu warns about a memory broker without a host, which has none.
+    broker = "memory://localhost/" if memory else settings.broker_url
+    app = Celery("thera-worker", broker=broker, set_as_current=False)
     queue = job_queue(settings.pool)
     app.conf.update(
         broker_transport_options={"polling_interval": 0.01} if memory else {"visibility_timeout": _DAY},

@@ -1,7 +1,8 @@
 """One project's part of a comment, in as much detail as there is room for."""
 
+import posixpath
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from server.comments.amounts import GROUPS, did, would
@@ -77,7 +78,7 @@ def render_section(project: ProjectView, view: RunView, detail: Detail, *, can_f
         heading=heading(project),
         groups=groups(project, detail),
         folds=tuple(_folds(project, view, detail, can_fold=can_fold)),
-        failure=render_failure(project.failure, detail, can_fold=can_fold) if project.failure else Markdown(""),
+        failure=_failure(project, detail, can_fold=can_fold),
         checks=tuple(diagnostic_line(check) for check in project.changes.checks) if project.changes else (),
         last_lines=_last_lines(project, detail),
         policies=tuple(policy_line(policy) for policy in project.policies),
@@ -235,6 +236,21 @@ def diagnostic_line(diagnostic: Diagnostic) -> Markdown:
     if diagnostic.address:
         return Markdown(f"{code(diagnostic.address)}: {said}" + (f" ({place})" if diagnostic.file else ""))
     return Markdown(f"{place}: {said}" if diagnostic.file else said)
+
+
+def _failure(project: ProjectView, detail: Detail, *, can_fold: bool) -> Markdown:
+    """Tell a project's failure, its places as the repository names them: Terraform leaves the folder out."""
+    if project.failure is None:
+        return Markdown("")
+    found = tuple(replace(one, file=_in_repository(one.file, project.key.dir)) for one in project.failure.diagnostics)
+    return render_failure(replace(project.failure, diagnostics=found), detail, can_fold=can_fold)
+
+
+def _in_repository(file: str | None, directory: str) -> str | None:
+    if not file or file.startswith(("/", "<", ".terraform/")):
+        return file
+    place = posixpath.normpath(posixpath.join(directory, file))
+    return file if place.startswith("../") else place
 
 
 def render_failure(failure: Failure, detail: Detail = Detail.REASONS, *, can_fold: bool) -> Markdown:

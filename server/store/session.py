@@ -1,5 +1,6 @@
 """Engines for both databases, and the schema brought up to date once however many servers start."""
 
+import contextlib
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -49,11 +50,22 @@ def make_engine(url: str) -> Engine:
 def _sqlite(url: URL) -> Engine:
     if not url.database or url.database == ":memory:":
         raise UserMistake("DATABASE_URL has to name a file: a SQLite database in memory has one user only.")
-    Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = Path(url.database)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _keep_to_ourselves(file)
     engine = create_engine(url, pool_size=8, max_overflow=32, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000})
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _keep_to_ourselves(file: Path) -> None:
+    """Make a new database that nobody else can read: logs and comments are in it. SQLite's own files beside it follow.
+
+    One that is there already stays as its owner has it, and so does a place where nothing can be made.
+    """
+    with contextlib.suppress(OSError):
+        file.touch(mode=0o600, exist_ok=False)
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, record: object) -> None:

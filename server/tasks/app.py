@@ -19,9 +19,11 @@ def make_app(broker_url: str) -> Celery:
     Reactor tasks are acked late: they are short, and doing one twice changes nothing. There is no result
     backend. Job messages are acked early by the workers; see `workers.tasks`.
     """
-    app = Celery("thera-reactor", broker=broker_url)
+    is_memory = broker_url.startswith("memory:")
+    # kombu warns about a memory broker without a host, which has none.
+    app = Celery("thera-reactor", broker="memory://localhost/" if is_memory else broker_url)
     options: dict[str, Any] = {"visibility_timeout": _DAY}
-    if broker_url.startswith("memory:"):
+    if is_memory:
         options = {"polling_interval": 0.01}  # the default of a second is what people would feel
     app.conf.update(
         broker_transport_options=options,

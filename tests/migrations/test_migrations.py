@@ -154,3 +154,16 @@ def test_six_servers_that_start_at_once_migrate_once(database_url: str) -> None:
     engine = make_engine(database_url)
     assert _differences(engine, metadata) == []
     engine.dispose()
+
+
+def test_a_new_database_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    engine = make_engine(f"sqlite:///{tmp_path / 'thera.db'}")
+    migrate(engine)
+
+    with engine.connect():
+        assert {path.name: oct(path.stat().st_mode & 0o077) for path in tmp_path.glob("thera.db*")} == {
+            "thera.db": "0o0",
+            "thera.db-wal": "0o0",
+            "thera.db-shm": "0o0",
+        }
+    engine.dispose()

@@ -9,6 +9,7 @@ from workers.redact import strip_ansi
 _HEAD = re.compile(r"^(Error|Warning): (.*)$")
 _WITH = re.compile(r"^\s*with ([^,]+),?$")
 _ON = re.compile(r"^\s*on (\S+) line (\d+)")
+_INTRODUCTION = re.compile(r"(Terraform|OpenTofu) encountered problems during initiali[sz]ation")
 _LARGEST = 4000
 _MOST = 50
 
@@ -20,6 +21,8 @@ def diagnostics(output: str) -> tuple[Diagnostic, ...]:
     """
     found = [_diagnostic(block) for block in _blocks(strip_ansi(output).splitlines())]
     kept = [one for one in found if one is not None]
+    if any(one.file for one in kept):  # what introduces the others says nothing by itself
+        kept = [one for one in kept if one.file or not _INTRODUCTION.match(one.summary)]
     kept.sort(key=lambda one: (one.severity != "error", one.file is None))
     return tuple(dict.fromkeys(kept))[:_MOST]
 

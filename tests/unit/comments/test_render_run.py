@@ -7,6 +7,7 @@ import pytest
 from inline_snapshot import snapshot
 
 from server.comments.render import render_run
+from server.comments.view import ProjectView
 from server.domain.commands import Command, CommandKind
 from server.domain.project import ProjectStatus
 from server.domain.requirements import Requirement, Unmet
@@ -204,14 +205,14 @@ def test_several_projects_are_ordered_by_how_much_they_need_a_look() -> None:
 
 ❌ **Unsupported argument**
 
-- `aws_db_instance.main`: Unsupported argument (`main.tf:3`)
-- `main.tf:9`: Missing required argument
+- `aws_db_instance.main`: Unsupported argument (`prod/db/main.tf:3`)
+- `prod/db/main.tf:9`: Missing required argument
 
 <details><summary>Details</summary>
 
 ```
 Error: Unsupported argument
-  on main.tf line 3 with aws_db_instance.main
+  on prod/db/main.tf line 3 with aws_db_instance.main
 An argument named "volume" is not expected here.
 ```
 
@@ -639,3 +640,20 @@ def test_many_diagnostics_are_counted() -> None:
 
     assert "- … 5 more" in text
     assert "This is a fault of ours" in text
+
+
+@pytest.mark.parametrize(
+    ("directory", "file", "told"),
+    [
+        ("network", "main.tf", "network/main.tf:13"),
+        (".", "main.tf", "main.tf:13"),
+        ("network", "../modules/x/main.tf", "modules/x/main.tf:13"),
+        ("network", ".terraform/modules/x/main.tf", ".terraform/modules/x/main.tf:13"),
+    ],
+)
+def test_a_failure_names_its_file_as_the_repository_does(directory: str, file: str, told: str) -> None:
+    wrong = Diagnostic(severity="error", summary="Unclosed configuration block", file=file, line=13)
+    failure = Failure(kind=FailureKind.TERRAFORM, summary="plan failed", diagnostics=(wrong,))
+    project = ProjectView(key=ProjectKey(directory), status=S.PLAN_FAILED, failure=failure)
+
+    assert f"`{told}`: Unclosed" in render_run(a_run(project, outcome=RunOutcome.FAILED), limit=LIMIT)

@@ -251,6 +251,17 @@ def test_diagnostics_come_out_of_their_boxes_errors_first() -> None:
     assert (warning.severity, warning.summary, warning.detail) == ("warning", "Old", "Use the new one.")
 
 
+@pytest.mark.parametrize(
+    "spelled",
+    ["Terraform encountered problems during initialisation", "OpenTofu encountered problems during initialization"],
+)
+def test_what_introduces_a_diagnostic_with_a_place_is_left_out(spelled: str) -> None:
+    introduction = f"╷\n│ Error: {spelled}, including problems\n│\n│ with the configuration, described below.\n╵\n"
+
+    assert [one.file for one in diagnostics(introduction + BOXES)] == ["modules/a/main.tf", None]
+    assert len(diagnostics(introduction)) == 1
+
+
 def packed(tmp_path: Path) -> bytes:
     (tmp_path / "a.tfplan").write_bytes(b"plan")
     (tmp_path / bundle.LOCK_FILE).write_text("lock")
