@@ -45,6 +45,7 @@ from server.web.setup import SetupDesk, make_setup
 from server.webhooks.base import WebhookConfig
 from server.webhooks.routes import make_webhooks
 from workers.bootstrap import Worker, make_worker
+from workers.process.private import keep_private
 from workers.settings import WorkerSettings, default_name
 
 log = structlog.get_logger()
@@ -124,6 +125,11 @@ def _secret(value: SecretStr | None) -> str:
     if value is None:
         raise RuntimeError("a required secret is missing although the settings were checked")
     return value.get_secret_value()
+
+
+def begin_process() -> None:
+    """Do what comes before everything else in a process that holds secrets."""
+    keep_private()
 
 
 def make_context(settings: Settings, store: Store) -> Context:

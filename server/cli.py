@@ -102,6 +102,7 @@ def _server_mistakes(settings: Settings) -> list[str]:
 
 
 def _serve(*, web: bool, reactor: bool) -> None:
+    bootstrap.begin_process()
     settings = _settings(_server_mistakes if web and reactor else _part_mistakes)
     again = threading.Event()
     with _starting():
@@ -144,6 +145,7 @@ def reactor() -> None:
 @main.command()
 def worker() -> None:
     """Run a worker that reaches its server over HTTP."""
+    bootstrap.begin_process()
     settings = _settings(worker_mistakes)
     with _starting():
         running = bootstrap.make_separate_worker(settings)

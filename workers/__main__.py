@@ -11,6 +11,7 @@ from pathlib import Path
 
 from workers.bootstrap import make_worker
 from workers.execute import execute
+from workers.process.private import keep_private
 from workers.protocol.codec import Malformed, decode, encode
 from workers.protocol.jobs import (
     Apply,
@@ -42,6 +43,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _serve() -> int:
+    keep_private()
     try:
         settings = from_environment(os.environ)
     except SettingsMistaken as error:

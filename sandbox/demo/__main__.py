@@ -207,6 +207,7 @@ def main() -> int:
     if missing:
         print(f"The demo needs {' and '.join(missing)} on the PATH; install it and run `make demo` again.")
         return 1
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # both ways to end it clean up
     with tempfile.TemporaryDirectory(prefix="thera-demo-") as folder:
         forge = SandboxServer(Path(folder) / "forge").start()
         try:

@@ -129,12 +129,18 @@ def _outcome(uow: UnitOfWork, run: Run, jobs: list[Job], *, succeeded: bool) -> 
         return RunOutcome.REFUSED  # only discovery was run
     if any(job.state is JobState.LOST for job in jobs):
         return RunOutcome.LOST
-    if run.cancelled_by is not None and any(job.state is JobState.CANCELLED for job in jobs):
+    if run.cancelled_by is not None and any(_was_called_off(job) for job in jobs):
         return RunOutcome.CANCELLED
     rows = [row for row in uow.projects.of_pull(run.pull_id) if row.run_id == run.id]
     if not succeeded or any(row.status in _FAILED for row in rows):
         return RunOutcome.FAILED
     return RunOutcome.SUCCEEDED
+
+
+def _was_called_off(job: Job) -> bool:
+    """Say whether a job was stopped, or ended as if it had not been told to."""
+    is_late = job.cancel_requested_at is not None and not job.phase.changes_the_world
+    return job.state is JobState.CANCELLED or is_late
 
 
 def _joined(first: str, second: str) -> str:

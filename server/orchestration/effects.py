@@ -41,7 +41,8 @@ def job_ended(ctx: Context, uow: UnitOfWork, run: Run, job: Job, report: Report 
 
 def _plan_ended(uow: UnitOfWork, run: Run, job: Job, row: PullProject, report: Report | None, *, now: datetime) -> None:
     facts = report.facts if report is not None else None
-    if job.state is JobState.SUCCEEDED and isinstance(facts, PlanFacts):
+    was_called_off = job.cancel_requested_at is not None  # it may have ended before the worker heard of it
+    if job.state is JobState.SUCCEEDED and isinstance(facts, PlanFacts) and not was_called_off:
         status = ProjectStatus.NO_CHANGES if facts.changes.counts.is_empty else ProjectStatus.PLANNED
         uow.projects.save(
             replace(
@@ -62,7 +63,10 @@ def _plan_ended(uow: UnitOfWork, run: Run, job: Job, row: PullProject, report: R
             )
         )
         return
-    status = ProjectStatus.DISCARDED if job.state is JobState.CANCELLED else ProjectStatus.PLAN_FAILED
+    is_discarded = was_called_off or job.state is JobState.CANCELLED
+    status = ProjectStatus.DISCARDED if is_discarded else ProjectStatus.PLAN_FAILED
+    if isinstance(facts, PlanFacts):
+        uow.artifacts.mark_deleted([facts.artifact.id], now=now)
     uow.projects.save(replace(row, status=status, updated_at=now, artifact_id=None))
     held = lock_of(uow, run, row)
     if held is not None:

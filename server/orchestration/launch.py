@@ -14,8 +14,9 @@ from server.store.unit_of_work import UnitOfWork
 def launch(uow: UnitOfWork, pull: Pull, command: Command, *, trigger: Trigger, actor: str, now: datetime) -> Run:
     """Accept a command: its row, its comment, and a bell for whoever begins it.
 
-    Runs of one pull go one after the other. A plan that Thera makes by itself writes into one living
-    comment; what a person asks for is answered in a comment of its own.
+    Runs of one pull go one after the other. The plan of each new commit is written into one living comment. What a
+    person asks for is answered in a comment of its own, and so is what another pull has brought about: people are
+    told of new comments, not of changed ones.
     """
     run_id = new_id()
     run = Run(
@@ -28,7 +29,7 @@ def launch(uow: UnitOfWork, pull: Pull, command: Command, *, trigger: Trigger, a
         head_sha=pull.head_sha,
         base_sha=pull.base_sha,
         created_at=now,
-        comment_key=AUTOPLAN_KEY if trigger.is_automatic and command.kind is CommandKind.PLAN else f"run:{run_id}",
+        comment_key=AUTOPLAN_KEY if trigger is Trigger.AUTO and command.kind is CommandKind.PLAN else f"run:{run_id}",
     )
     uow.runs.add(run)
     say_run(uow, run, now=now)

@@ -243,3 +243,27 @@ def test_a_ticket_with_a_forged_token_is_refused(story: Story) -> None:
 
     with pytest.raises(Exception, match="job token is not valid"):
         story.worker.claim(ticket)
+
+
+@pytest.mark.parametrize("command", ["thera unlock", "thera cancel"])
+def test_a_plan_that_ends_after_it_was_called_off_is_offered_to_nobody(story: Story, command: str) -> None:
+    pull = story.open_pull("prod/main.tf")
+    story.worker.silent.add("prod")
+    ticket = None
+    while story.worker.planned == []:
+        ticket = story.step() or ticket
+    assert ticket is not None
+    story.comment(pull, command)
+    story.settle(working=False)
+    story.worker.silent.clear()
+
+    story.worker.finish(ticket, story.worker.seen[-1])
+    story.settle()
+
+    assert story.standing(pull) == {"prod": "plan_discarded"}
+    assert story.statuses(pull)["thera/plan"] == "pending"
+    plan = next(said for said in story.says(pull) if said.startswith("### Plan"))
+    assert "thera apply" not in plan
+    story.comment(pull, "thera apply", by="bob")
+    story.settle()
+    assert story.worker.applied == []

@@ -137,7 +137,7 @@ class _Survey:
         entry = self.layout.file(path)
         if entry is None or entry.is_link:
             if path in self.layout.files:
-                self._note(path, Problem(summary="A symbolic link to nowhere", severity="warning"))
+                self._note(path, Problem(summary="A symbolic link to nothing in this repository", severity="warning"))
             return None
         if entry.size > hcl.LARGEST:
             summary = f"Too large to be read here: {entry.size} bytes"

@@ -155,7 +155,8 @@ def test_symbolic_links_lead_where_they_point_and_never_out(repository: Reposito
     assert facts.module_calls == {"a": ("net", "shared"), "shared": ("net",)}
     assert facts.config_files == {}
     assert {(item.file, item.summary) for item in facts.problems} == {
-        (name, "A symbolic link to nowhere") for name in ("a/outside.tf", "a/loop.tf", "atlantis.yaml")
+        (name, "A symbolic link to nothing in this repository")
+        for name in ("a/outside.tf", "a/loop.tf", "atlantis.yaml")
     }
 
 
