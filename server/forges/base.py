@@ -186,5 +186,8 @@ class Forge(Protocol):
             Refused: the credential may not.
         """
 
+    def clone_url(self, repo: RepoRef) -> str:
+        """Say where git fetches a repository over HTTP; the forge may live under a path of its host."""
+
     def credential(self, repo: RepoRef) -> Credential:
         """Give a credential that can fetch the repository, valid for at least some minutes."""

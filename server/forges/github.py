@@ -259,6 +259,11 @@ class GitHubForge:
         """See `Forge`."""
         return github_inspect.set_webhook(self._client, repo, hook)
 
+    def clone_url(self, repo: RepoRef) -> str:
+        """See `Forge`."""
+        with self._client.translated(f"reading {repo}", repo):
+            return str(self._client.get(repo, f"/repos/{repo.full_name}")["clone_url"])
+
     def credential(self, repo: RepoRef) -> Credential:
         """See `Forge`."""
         return Credential(

@@ -79,7 +79,7 @@ class GitLabForge:
             head_fetch_ref=f"refs/merge-requests/{ref.number}/head",
             base_sha=base_sha,
             base_ref=found["target_branch"],
-            clone_url=self._clone_url(ref.repo),
+            clone_url=self.clone_url(ref.repo),
             labels=tuple(found.get("labels") or ()),
         )
 
@@ -109,10 +109,11 @@ class GitLabForge:
                 return ""
             raise
 
-    def _clone_url(self, repo: RepoRef) -> str:
-        """Give the address that git reads, which a self-managed GitLab may set as it likes; it is asked once."""
+    def clone_url(self, repo: RepoRef) -> str:
+        """See `Forge`. A self-managed GitLab may set the address as it likes; it is asked once."""
         if repo not in self._clone_urls:
-            self._clone_urls[repo] = str(self._api.get(project_path(repo))["http_url_to_repo"])
+            with translated(f"reading {repo}"):
+                self._clone_urls[repo] = str(self._api.get(project_path(repo))["http_url_to_repo"])
         return self._clone_urls[repo]
 
     def open_pulls(self, repo: RepoRef) -> Iterable[Pull]:

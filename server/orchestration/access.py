@@ -32,12 +32,10 @@ def with_credentials(forges: Forges, work: Work, repo: RepoRef) -> Work:
 def _with_source(forges: Forges, one: PolicySet) -> PolicySet:
     if one.source is None:
         return one
-    return replace(one, source=_opened(one.source, _credential(forges, one.source)))
-
-
-def _credential(forges: Forges, source: GitSource) -> Credential:
-    repo = RepoRef(source.host, source.repo)
-    return forges.of(repo).credential(repo)
+    repo = RepoRef(one.source.host, one.source.repo)
+    forge = forges.of(repo)
+    source = replace(one.source, clone_url=forge.clone_url(repo))
+    return replace(one, source=_opened(source, forge.credential(repo)))
 
 
 def _opened(source: GitSource, credential: Credential) -> GitSource:

@@ -165,6 +165,12 @@ class FakeForge:
         self.hook = hook
         return f"Made a webhook to {hook.url}."
 
+    def clone_url(self, repo: RepoRef) -> str:
+        self._answer()
+        if repo.full_name.endswith("/nothing"):
+            raise UserMistake(f"there is no {repo}")
+        return f"https://{repo}.git"
+
     def credential(self, repo: RepoRef) -> Credential:  # noqa: ARG002  (one credential is enough)
         if self.outages:  # a forge that is down for its API only still has its git, and a token needs no asking
             raise self.outages.pop(0)

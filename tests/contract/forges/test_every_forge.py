@@ -6,7 +6,7 @@ import pytest
 
 from server.domain.errors import Refused, TryLater, UserMistake
 from server.domain.pull import PullState
-from server.domain.refs import PullRef
+from server.domain.refs import PullRef, RepoRef
 from server.forges.base import CommitStatus, Permission, StatusState
 from tests.contract.forges.world import World
 
@@ -181,6 +181,15 @@ class TestStatuses:
                 status = CommitStatus(context=context, state=state, description="", url="https://thera.example/1")
                 set_status(world, ref, status)
         assert world.statuses(ref) == {"thera/plan": "success", "thera/plan: a/default": "success"}
+
+
+def test_a_repository_is_cloned_from_where_its_pulls_are(world: World) -> None:
+    assert world.forge.clone_url(world.repo) == world.forge.get_pull(world.open_pull()).clone_url
+
+
+def test_a_repository_that_is_not_there_is_cloned_from_nowhere(world: World) -> None:
+    with pytest.raises((UserMistake, Refused)):
+        world.forge.clone_url(RepoRef(world.repo.host, "acme/nothing"))
 
 
 def test_a_credential_keeps_its_password_to_itself(world: World) -> None:
