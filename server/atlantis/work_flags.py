@@ -79,7 +79,10 @@ PULLS: tuple[Flag, ...] = (
         "discard-approval-on-plan",
         NotYet("Approvals stay, however often is planned.", "Have the forge dismiss them when commits are pushed."),
     ),
-    switch("enable-regexp-cmd", NotYet("`-p` takes a name.", "`-d` takes a pattern of directories: `-d 'env/*'`.")),
+    switch(
+        "enable-regexp-cmd",
+        Replaced(by="`-d` with a pattern", reason="`-d 'env/*'` names several projects at once; `-p` takes a name."),
+    ),
     text(
         "executable-name",
         "atlantis",

@@ -53,6 +53,7 @@ def test_every_difference_is_told_once_and_whole() -> None:
         ("`apply` with `-replace` or `-destroy`", "atlantis apply -- -replace=x", Mistake),
         ("`apply` with `-replace` or `-destroy`", "atlantis apply -- -destroy", Mistake),
         ("`version`", "atlantis version -d a", Mistake),
+        ("A command with more lines beside it", "atlantis plan\nplease", Mistake),
     ],
 )
 def test_what_is_said_of_comments_is_so(topic: str, comment: str, kind: type) -> None:
