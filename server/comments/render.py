@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Sequence
 
+from server.comments.alike import alike
 from server.comments.answers import (
     render_closed,
     render_help,
@@ -60,6 +61,9 @@ def render_run(view: RunView, *, limit: int, can_fold: bool = True, key: str = "
 
     room = limit - _length([*head.blocks(), *tail])
     table = render_table(view, lines, 0)
+    if room - len(table) < limit // 4:  # too little for what changes, which says more than a row for each
+        lines = rows(view, gathered=True)
+        table = render_table(view, lines, 0)
     if room < len(table) + SEPARATOR:
         return _without_sections(view, head, lines, tail, mark, limit=limit)
     sections = _sections(view, room=room - len(table) - SEPARATOR, can_fold=can_fold)
@@ -109,9 +113,9 @@ def _sections(view: RunView, *, room: int, can_fold: bool) -> list[str]:
     if view.state is not RunState.DONE:
         return []
     shortened = Markdown(f"_Shortened to fit; everything is on {link('the page of this run', view.url)}._")
-    projects = ranked(view.projects)
-    writers = [_writer(project, view, can_fold=can_fold) for project in projects]
-    sizes = [_measured(write, project, room) for write, project in zip(writers, projects, strict=True)]
+    groups = alike(ranked(view.projects))
+    writers = [_writer(group, view, can_fold=can_fold) for group in groups]
+    sizes = [_measured(write, group[0], room) for write, group in zip(writers, groups, strict=True)]
     if fits(sizes, room=room):
         return [write(Detail.FULL) for write in writers]
     if room < _length([shortened]):
@@ -120,8 +124,9 @@ def _sections(view: RunView, *, room: int, can_fold: bool) -> list[str]:
     return [*(write(detail) for write, detail in zip(writers, chosen, strict=True)), shortened]
 
 
-def _writer(project: ProjectView, view: RunView, *, can_fold: bool) -> Callable[[Detail], str]:
-    return functools.cache(functools.partial(render_section, project, view, can_fold=can_fold))
+def _writer(group: Sequence[ProjectView], view: RunView, *, can_fold: bool) -> Callable[[Detail], str]:
+    others = tuple(project.key.label for project in group[1:])
+    return functools.cache(functools.partial(render_section, group[0], view, can_fold=can_fold, alike=others))
 
 
 def _measured(write: Callable[[Detail], str], project: ProjectView, room: int) -> Callable[[Detail], int]:

@@ -14,6 +14,7 @@ from server.domain.project import ProjectStatus
 from workers.protocol.results import Action, Diagnostic, Failure, FailureKind, ResourceChange
 
 MANY = 15
+NAMES_SHOWN = 60
 VERY_MANY = 200
 SOME = 8_000
 ALL = 30_000
@@ -68,14 +69,17 @@ class Group:
     is_long: bool
 
 
-def render_section(project: ProjectView, view: RunView, detail: Detail, *, can_fold: bool) -> Markdown:
-    """Tell one project; empty if its row in the table says it all."""
+def render_section(
+    project: ProjectView, view: RunView, detail: Detail, *, can_fold: bool, alike: Sequence[str] = ()
+) -> Markdown:
+    """Tell one project; empty if its row in the table says it all. `alike` are others whose plans change the same."""
     if detail is Detail.ROW or not _has_more_to_tell(project):
         return Markdown("")
     return fill(
         "section",
         project=project,
-        heading=heading(project),
+        heading=_heading_of_many(project, alike) if alike else heading(project),
+        names=codes((project.key.label, *alike), NAMES_SHOWN) if alike else "",
         groups=groups(project, detail),
         folds=tuple(_folds(project, view, detail, can_fold=can_fold)),
         failure=_failure(project, detail, can_fold=can_fold),
@@ -120,6 +124,13 @@ def heading(project: ProjectView) -> Markdown:
     if project.unmet:
         result = "not applied" if project.status is not ProjectStatus.PENDING else "not planned"
     return Markdown(f"{code(project.key.label)}: {result}" if result else code(project.key.label))
+
+
+def _heading_of_many(project: ProjectView, alike: Sequence[str]) -> Markdown:
+    result = would(project.counts)
+    return Markdown(
+        f"{1 + len(alike)} projects alike: {result} in each" if result else f"{1 + len(alike)} projects alike"
+    )
 
 
 def groups(project: ProjectView, detail: Detail) -> tuple[Group, ...]:

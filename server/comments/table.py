@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from server.comments.alike import alike
 from server.comments.amounts import did, would
 from server.comments.format import Markdown, cell_code, cell_prose, code, link, md
 from server.comments.templating import fill
@@ -41,10 +42,12 @@ def is_quiet(project: ProjectView) -> bool:
     return project.status is _S.NO_CHANGES and not has_words
 
 
-def rows(view: RunView) -> tuple[Markdown, ...]:
-    """Write a row for each project that deserves one, those that need a look first."""
+def rows(view: RunView, *, gathered: bool = False) -> tuple[Markdown, ...]:
+    """Write a row for each project that deserves one, trouble first; `gathered` has one row for many alike."""
     silent = {project.key for project in quiet(view)}
-    return tuple(_row(project, view) for project in ranked(view.projects) if project.key not in silent)
+    told = [project for project in ranked(view.projects) if project.key not in silent]
+    groups = alike(told) if gathered else [(project,) for project in told]
+    return tuple(_row(group[0], view, others=len(group) - 1) for group in groups)
 
 
 def render_table(view: RunView, lines: Sequence[Markdown], left_out: int) -> Markdown:
@@ -54,13 +57,15 @@ def render_table(view: RunView, lines: Sequence[Markdown], left_out: int) -> Mar
     return fill("table", rows=tuple(lines), left_out=left_out, view=view)
 
 
-def _row(project: ProjectView, view: RunView) -> Markdown:
+def _row(project: ProjectView, view: RunView, *, others: int = 0) -> Markdown:
     name = cell_code(project.key.label)
     if project.url:
         name = link(name, project.url)
-    cells = [name, result(project, view)]
+    if others:
+        name = Markdown(f"{name} and {others} more alike")
+    cells = [name, Markdown(f"{result(project, view)} in each") if others else result(project, view)]
     if view.state is RunState.DONE:
-        cells.append(next_step(project, view))
+        cells.append(Markdown("") if others else next_step(project, view))
     return Markdown("| " + " | ".join(cells) + " |")
 
 

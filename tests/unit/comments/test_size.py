@@ -20,7 +20,7 @@ def a_project(name: str, resources: int, *, text: str = "") -> ProjectView:
         counts=Counts(add=resources),
         resources=tuple(
             ResourceChange(
-                address=f"aws_thing.number[{number}]",
+                address=f"aws_thing.number_{name[-4:]}[{number}]",
                 type="aws_thing",
                 action=Action.CREATE,
                 attributes=(AttributeChange(path="name", after=f'"{number}"'),),
@@ -61,7 +61,7 @@ def test_some_attributes_are_better_than_none() -> None:
 
 def test_two_hundred_projects_of_which_six_change_fit() -> None:
     idle = [replace(IDLE, key=ProjectKey(f"idle/{number:03}")) for number in range(194)]
-    changed = [a_project(f"changed/{number}", 40, text="x" * 500_000) for number in range(6)]
+    changed = [a_project(f"changed/{number}", 40 + number, text="x" * 500_000) for number in range(6)]
 
     text = render_run(a_run(*idle, *changed), limit=GITHUB)
 
