@@ -102,3 +102,29 @@ def test_another_commit_since_is_not_merged(merging: Story) -> None:
     for _ in range(6):
         merging.pass_time(timedelta(seconds=10)).settle()
     assert state(merging, pull) is PullState.OPEN
+
+
+def test_one_failed_plan_of_many_costs_none_of_the_others(merging: Story) -> None:
+    names = [f"p{number:02}" for number in range(30)]
+    merging.tree.dirs = set(names)
+    merging.worker.plans["p07"] = BROKEN
+    pull = merging.open_pull(*(f"{name}/main.tf" for name in names))
+    merging.settle()
+    assert [name for name, status in merging.standing(pull).items() if status != "planned"] == ["p07"]
+    assert len(merging.locked()) == len(names) - 1
+
+    merging.comment(pull, "thera apply")
+    merging.settle()
+    assert len(merging.worker.applied) == len(names) - 1
+    assert state(merging, pull) is PullState.OPEN
+
+    del merging.worker.plans["p07"]
+    planned = len(merging.worker.planned)
+    merging.comment(pull, "thera plan -d p07")
+    merging.settle()
+    assert [key.dir for key in merging.worker.planned[planned:]] == ["p07"]
+    assert state(merging, pull) is PullState.OPEN
+
+    merging.comment(pull, "thera apply")
+    merging.settle()
+    assert state(merging, pull) is PullState.MERGED

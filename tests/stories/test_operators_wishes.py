@@ -215,3 +215,20 @@ def test_a_command_is_marked_as_the_operator_wants(begin: Begin, emoji: str, fou
     story.settle()
 
     assert story.forge.conversations[pull.ref].reactions.get(comment, set()) == found
+
+
+def test_beside_an_atlantis_each_hears_its_own_word(begin: Begin) -> None:
+    story = begin(disable_autoplan=True, ignore_status_names=("atlantis",))
+    pull = story.open_pull("prod/main.tf")
+    for said in ("atlantis plan", "atlantis apply -d prod", "atlantis help", "atlantis unlock", "@atlantis plan"):
+        story.comment(pull, said)
+    story.comment(
+        pull, "Ran Plan for dir: `prod` workspace: `default`\n\n* `atlantis apply -d prod`", by="atlantis-bot"
+    )
+    story.settle()
+    assert (story.says(pull), story.statuses(pull), story.worker.planned) == ([], {}, [])
+
+    story.comment(pull, "thera plan")
+    story.settle()
+    assert set(story.statuses(pull)) == {"thera/plan", "thera/apply", "thera/plan: prod/default"}
+    assert story.ctx.rules.own_statuses == ("thera/", "atlantis/")
