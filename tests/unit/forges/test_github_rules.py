@@ -136,3 +136,12 @@ def test_classic_protection_and_rulesets_are_added_up() -> None:
     }
     assert (found.approvals, found.up_to_date, found.resolved_conversations) == (2, True, True)
     assert found.unjudged == {"workflows"}
+
+
+@pytest.mark.parametrize(("named", "mergeable"), [(OWN, False), ((OWN, "atlantis/"), True)])
+def test_a_neighbours_required_status_is_left_aside_where_it_is_named(
+    named: str | tuple[str, ...], *, mergeable: bool
+) -> None:
+    wanted = rules(OURS, RequiredCheck(context="atlantis/apply"))
+
+    assert mergeability(blocked(), wanted, own_statuses=named)[0] is mergeable

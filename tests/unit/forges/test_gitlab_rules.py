@@ -151,3 +151,10 @@ APPROVAL: dict[str, tuple[Situation, str]] = {
 @pytest.mark.parametrize(("situation", "reason"), APPROVAL.values(), ids=APPROVAL.keys())
 def test_approval(situation: Situation, reason: str) -> None:
     assert approval(situation) == (not reason, reason)
+
+
+@pytest.mark.parametrize(("named", "mergeable"), [(OWN, False), ((OWN, "atlantis/"), True)])
+def test_a_neighbours_status_is_left_aside_where_it_is_named(named: str | tuple[str, ...], *, mergeable: bool) -> None:
+    situation = waits(OURS, Job(name="atlantis/apply", state="pending"))
+
+    assert mergeability(situation, own_statuses=named)[0] is mergeable
