@@ -150,6 +150,7 @@ def make_context(settings: Settings, store: Store) -> Context:
             public_url=settings.public_url,
             allow_forks=settings.allow_forks,
             allow_drafts=settings.allow_drafts,
+            carry_plans=settings.carry_plans,
             disable_autoplan=settings.disable_autoplan,
             disable_autoplan_label=settings.disable_autoplan_label,
             automerge=settings.automerge,

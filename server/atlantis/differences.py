@@ -51,6 +51,12 @@ DIFFERENCES: tuple[Difference, ...] = (
         reason="Nobody knows which one was meant.",
     ),
     Difference(
+        topic="A push to a pull request",
+        atlantis="Every project is planned again.",
+        thera="Plans that were made of the very same are kept (`THERA_CARRY_PLANS=false` plans all again).",
+        reason="A push to one of a hundred projects need not wait for the others.",
+    ),
+    Difference(
         topic="`apply` with `-replace` or `-destroy`",
         atlantis="Terraform is given them, and refuses.",
         thera="Refused like `-target`, before anything runs.",

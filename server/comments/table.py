@@ -16,6 +16,7 @@ FEW = 6
 _S = ProjectStatus
 STATE_WORK = frozenset({CommandKind.IMPORT, CommandKind.STATE_RM})
 _AHEAD = (_S.LOST, _S.PLAN_FAILED, _S.APPLY_FAILED, _S.POLICY_FAILED, _S.LOCKED)
+_KEPT = frozenset({_S.PLANNED, _S.POLICY_FAILED, _S.NO_CHANGES})
 _AGAIN = frozenset({_S.PLAN_FAILED, _S.APPLY_FAILED, _S.LOST, _S.DISCARDED, _S.STALE})
 
 
@@ -110,7 +111,10 @@ def _settled(project: ProjectView, view: RunView) -> Markdown:
         _S.DISCARDED: "plan discarded",
         _S.STALE: "plan is out of date",
     }
-    return Markdown(words[project.status])
+    said = words[project.status]
+    if project.carried_from and project.status in _KEPT:
+        said = f"{said} (plan of {code(project.carried_from[:7])})"
+    return Markdown(said)
 
 
 def next_step(project: ProjectView, view: RunView) -> Markdown:

@@ -58,6 +58,7 @@ class ProjectView:
     terraform: str = ""
     policies: tuple[PolicyView, ...] = ()
     is_judged: bool | None = None
+    carried_from: str = ""  # the commit that the plan was made of, where a later one left it as good as it was
     completed: tuple[str, ...] = ()  # addresses that an apply is known to have finished
 
 

@@ -27,6 +27,7 @@ class ProjectConfig:
 
     key: ProjectKey
     triggers: Matcher
+    when_modified: tuple[str, ...]
     autoplan: bool
     plan_steps: tuple[Step, ...]
     policy_steps: tuple[Step, ...]
@@ -113,6 +114,7 @@ def configured(policy: RepoPolicy, repo_file: RepoFile | None, key: ProjectKey, 
     return ProjectConfig(
         key=key,
         triggers=matcher(project.when_modified, base=key.dir),
+        when_modified=project.when_modified,
         autoplan=project.autoplan.enabled,
         plan_steps=workflow.steps("plan"),
         policy_steps=workflow.steps("policy_check"),

@@ -102,6 +102,10 @@ class PullSettings(BaseModel):
         description="Act on pull requests from forks. Their code then runs with the workers' credentials.",
     )
     allow_drafts: bool = Field(False, description="Plan draft pull requests by themselves.")
+    carry_plans: bool = Field(
+        True,
+        description="After a push, keep the plans whose every input is the same by digest. `false`: plan all projects again.",
+    )
     disable_autoplan: bool = Field(False, description="Plan only when somebody asks for it.")
     disable_autoplan_label: str | None = Field(
         None, description="Pull requests with this label are planned only when somebody asks for it."

@@ -169,6 +169,7 @@ def _discover_job(ctx: Context, run: Run, pull: Pull, *, now: datetime) -> Job:
         extra_args=run.command.extra_args,
         environment={**environment_of(pull, run), "PROJECT_NAME": run.command.target.project or ""},
         include_untracked=ctx.rules.include_untracked,
+        inputs=ctx.rules.carry_plans and run.command.kind is CommandKind.PLAN,
     )
     return _job(run, Phase.DISCOVER, to_data(work), pool=policy.worker_pool, now=now)
 

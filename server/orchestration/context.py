@@ -40,6 +40,7 @@ class Rules:
     public_url: str
     allow_forks: bool
     allow_drafts: bool
+    carry_plans: bool = True
     disable_autoplan: bool = False
     disable_autoplan_label: str | None = None
     automerge: bool = False

@@ -19,6 +19,7 @@ from server.domain.run import Run
 from server.orchestration import locks
 from server.orchestration.context import Context
 from server.orchestration.removed import meant, orphans, removed_projects
+from server.orchestration.unchanged import inputs_of, is_kept, kept, told
 from server.store.ids import new_id
 from server.store.unit_of_work import UnitOfWork
 from workers.protocol.codec import from_data, to_data
@@ -50,25 +51,17 @@ def select(ctx: Context, uow: UnitOfWork, run: Run, pull: Pull, facts: DiscoverF
     reasons = {project.key: reason for project, reason in chosen}
     if run.command.target.is_empty and not run.command.only:
         _forget_others(uow, run, {project.key for project in projects}, now=now)
-    jobs = []
-    for project in projects:
-        job = _enter(
-            uow,
-            run,
-            pull,
-            project,
-            facts,
-            reason=reasons[project.key],
-            config=config,
-            by_itself=ctx.rules.automerge,
-            now=now,
-        )
-        if job is not None:
-            jobs.append(job)
+    entered = [
+        _enter(ctx, uow, run, pull, project, facts, reason=reasons[project.key], config=config, now=now)
+        for project in projects
+    ]
+    jobs = [job for job in entered if isinstance(job, Job)]
+    same = [row for row in entered if isinstance(row, PullProject)]
     if jobs:
         jobs = _one_by_one(jobs) if config.parallel_plan is False else [job.move_to(JobState.QUEUED) for job in jobs]
         uow.jobs.add_all(jobs)
     said = [] if projects else [nothing_chosen(facts, run.command)]
+    said.append(told(same, of=len(projects), word=ctx.rules.word))
     said.append(orphans(uow, run, removed, word=ctx.rules.word))
     return Selection(tuple(jobs), "\n\n".join(filter(None, said)))
 
@@ -123,6 +116,7 @@ def _forget_others(uow: UnitOfWork, run: Run, kept: set[ProjectKey], *, now: dat
 
 
 def _enter(
+    ctx: Context,
     uow: UnitOfWork,
     run: Run,
     pull: Pull,
@@ -131,15 +125,13 @@ def _enter(
     *,
     reason: str,
     config: RepoConfig,
-    by_itself: bool,
     now: datetime,
-) -> Job | None:
-    """Write a project's row and, if nothing stands in the way, its plan job."""
+) -> Job | PullProject | None:
+    """Write a project's row and, if nothing is in the way, make its plan job. Of a plan that is kept, give the row."""
     old = uow.projects.get(run.pull_id, project.key)
     destroys = run.command.destroy or bool(run.command.only and old is not None and old.config.get("destroy"))
     is_gone = project.key.dir in facts.removed_dirs
-    if old is not None and old.artifact_id:
-        uow.artifacts.mark_deleted([old.artifact_id], now=now)
+    inputs = inputs_of(ctx, run, pull, project, facts)
     row = PullProject(
         pull_id=run.pull_id,
         key=project.key,
@@ -147,19 +139,26 @@ def _enter(
         updated_at=now,
         run_id=run.id,
         planned_head=run.head_sha,
+        planned_base=facts.base_sha,
         workflow_digest=project.workflow_digest,
         terraform=project.terraform,
         config={
             **remembered(project, reason, pull.base_ref, None if is_gone else facts.generated),
-            "automerge": by_itself if config.automerge is None else config.automerge,
+            "automerge": ctx.rules.automerge if config.automerge is None else config.automerge,
             "parallel_apply": config.parallel_apply is not False,
             "destroy": destroys,
             "at_commit": facts.base_sha if is_gone else "",
+            "inputs": inputs.digest,
         },
         wave=project.wave,
         policies=() if old is None else old.policies,  # approvals of these may outlive the new check
     )
     missing = unmet(project.plan_requirements, facts_of(run)) if project.plan_requirements else ()
+    if old is not None and not missing and is_kept(ctx, uow, run, pull, project, old, inputs):
+        uow.projects.save(same := kept(old, row, now=now))
+        return same
+    if old is not None and old.artifact_id:
+        uow.artifacts.mark_deleted([old.artifact_id], now=now)
     if missing:
         words = "; ".join(f"{one.requirement.value}: {one.reason} ({one.remedy})" for one in missing)
         uow.projects.save(replace(row, status=ProjectStatus.PLAN_FAILED, note=f"May not be planned yet. {words}."))

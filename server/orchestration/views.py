@@ -156,6 +156,7 @@ def _project(
         is_running=job is not None and job.state is JobState.RUNNING,
         url=ctx.rules.job_url(job.id) if job is not None else "",
         seconds=_seconds(job),
+        carried_from=str(row.config.get("carried_from", "")) if row is not None else "",
         terraform=f"{plan.distribution} {plan.terraform_version}" if plan else "",
     )
 

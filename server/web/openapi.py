@@ -81,6 +81,8 @@ _SCHEMAS: dict[str, Json] = {
         outputs=_words(values={"type": "string", "description": "The output's value as JSON text."}),
         plan_digest=_MAYBE_TEXT,
         planned_commit=_MAYBE_TEXT,
+        carried_from=_MAYBE_TEXT,
+        inputs_digest=_MAYBE_TEXT,
         terraform_version=_MAYBE_TEXT,
         reason=_MAYBE_TEXT,
         note=_TEXT,

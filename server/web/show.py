@@ -50,6 +50,8 @@ def project_json(row: PullProject, lock: Lock | None, rules: Rules) -> Json:
         "outputs": dict(row.outputs),
         "plan_digest": row.plan_digest,
         "planned_commit": row.planned_head,
+        "carried_from": row.config.get("carried_from"),
+        "inputs_digest": row.config.get("inputs") or None,
         "terraform_version": row.terraform_version,
         "reason": row.config.get("reason"),
         "note": row.note,

@@ -304,6 +304,10 @@ class Installation:
         number = self.forge.forge.open_pull(REPO, head=branch, title=f"The {branch}", author="ann")
         return self.forge.forge.pull(REPO, number)
 
+    def push(self, pull: Pull, files: Mapping[str, str]) -> None:
+        """Commit files to a pull request's branch."""
+        self.forge.forge.commit(REPO, pull.head_ref, files)
+
     def comment(self, pull: Pull, body: str, *, by: str = "bob") -> int:
         """Write a comment; gives its number, after which answers are looked for."""
         return self.forge.forge.comment(REPO, pull.number, by, body).id

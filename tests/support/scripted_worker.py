@@ -22,6 +22,7 @@ from workers.protocol.results import (
     Action,
     ApplyFacts,
     ChangeSummary,
+    CodeInputs,
     Counts,
     DiscoverFacts,
     Failure,
@@ -53,6 +54,7 @@ class Tree:
     dirs: set[str] = field(default_factory=set)
     calls: dict[str, tuple[str, ...]] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    inputs: CodeInputs | None = None
     removed: tuple[str, ...] = ()
     files_before: dict[str, str] = field(default_factory=dict)
 
@@ -114,6 +116,7 @@ class ScriptedWorker:
                     module_calls=dict(self.tree.calls),
                     hooks=hooks,
                     generated=made,
+                    inputs=self.tree.inputs if work.inputs else None,
                     removed_dirs=self.tree.removed,
                     base_config_files=dict(self.tree.files_before),
                 )

@@ -89,6 +89,11 @@ class Story:
         self.now += timedelta(milliseconds=1)
         return self.now
 
+    def restart(self, server_file: ServerFile) -> None:
+        """Start the server again with another file of the operator's."""
+        self.ctx = replace(self.ctx, server_file=server_file)
+        self.worker.gateway = ServerGateway(self.ctx)
+
     def close(self) -> None:
         """Let go of the database."""
         self.store.dispose()

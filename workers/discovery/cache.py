@@ -11,7 +11,7 @@ from typing import Any
 
 from workers.discovery.hcl import Problem, Reading
 
-_FORMAT = f"1, python-hcl2 {version('python-hcl2')}"
+_FORMAT = f"2, python-hcl2 {version('python-hcl2')}"
 _MOST = 50_000
 
 
@@ -35,7 +35,7 @@ class Readings:
         """Remember what a file says."""
         problem = reading.problem
         facts = [problem.summary, problem.detail, problem.line, problem.severity] if problem else None
-        self._known[key] = [list(reading.sources), facts, reading.parsed]
+        self._known[key] = [list(reading.sources), facts, reading.parsed, list(reading.reads)]
         self._new = True
 
     def save(self, used: Iterable[str]) -> None:
@@ -64,7 +64,7 @@ def _loaded(file: Path) -> dict[str, Any]:
 
 
 def _reading(entry: Any) -> Reading:
-    sources, facts, parsed = entry
+    sources, facts, parsed, reads = entry
     problem = None
     if facts is not None:
         summary, detail, line, severity = facts
@@ -74,4 +74,4 @@ def _reading(entry: Any) -> Reading:
             line=None if line is None else int(line),
             severity="warning" if severity == "warning" else "error",
         )
-    return Reading(sources=tuple(map(str, sources)), problem=problem, parsed=bool(parsed))
+    return Reading(sources=tuple(map(str, sources)), problem=problem, parsed=bool(parsed), reads=tuple(map(str, reads)))

@@ -3,13 +3,14 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import hcl2
 from lark import Token, Tree
 from lark.exceptions import LarkError, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
+from workers.discovery.outside import ANYTHING, outside
 from workers.discovery.syntax import expectation
 
 LARGEST = 2 * 1024 * 1024
@@ -40,11 +41,15 @@ class Problem:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What a file says: its local module sources as written. `parsed` is False if nobody looked closer."""
+    """What a file says: its local module sources as written, and what else it reads elsewhere (`outside`).
+
+    `parsed` is False if nobody looked closer.
+    """
 
     sources: tuple[str, ...] = ()
     problem: Problem | None = None
     parsed: bool = True
+    reads: tuple[str, ...] = ()
 
 
 def is_json(name: str) -> bool:
@@ -57,8 +62,19 @@ def may_call_modules(content: bytes) -> bool:
     return b"module" in content and _MAYBE_LOCAL.search(content) is not None
 
 
+def glance(content: bytes) -> Reading:
+    """Look at a file that calls no local module."""
+    return Reading(parsed=False, reads=outside(content.decode("utf-8", "replace"), ()))
+
+
 def read(name: str, content: bytes) -> Reading:
     """Parse a file. What cannot be parsed is still searched for module calls, so that none is missed."""
+    reading = _read(name, content)
+    text = content.decode("utf-8", "replace")
+    return replace(reading, reads=(ANYTHING,) if reading.problem else outside(text, reading.sources))
+
+
+def _read(name: str, content: bytes) -> Reading:
     if content.startswith(_LFS):
         return Reading(problem=Problem(summary="Stored in Git LFS, which is not fetched", severity="warning"))
     if (line := _conflict(content)) is not None:

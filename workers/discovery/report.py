@@ -9,10 +9,12 @@ from workers.discovery import hcl
 from workers.discovery.cache import Readings
 from workers.discovery.graph import Layout, directory_of, module_files, var_files
 from workers.discovery.hcl import Problem, Reading
+from workers.discovery.inputs import code_inputs
+from workers.discovery.outside import ANYTHING, TELLING
 from workers.git.client import Entry, Repository
 from workers.git.mirror import Mirror
 from workers.protocol.jobs import Discover
-from workers.protocol.results import Diagnostic, DiscoverFacts
+from workers.protocol.results import CodeInputs, Diagnostic, DiscoverFacts
 
 _LONGEST_LINK = 4096
 _PARSING_SECONDS = 30.0  # then the rest is searched instead of parsed; about 50,000 ordinary files
@@ -38,7 +40,8 @@ def _facts(work: Discover, repository: Repository, *, cache: Repository, tree: s
     survey = _Survey(repository, layout, set(changed), _cache_file(cache))
     config_files = survey.config_files(work.config_files)
     modules = module_files(layout.files)
-    calls = survey.calls(modules)
+    readings = survey.readings(modules)
+    calls = survey.calls(modules, readings)
     removed, removed_config = _removed(work, repository, base, gone=_gone(changed, modules), cache=_cache_file(cache))
     return DiscoverFacts(
         head_sha=checkout.head_sha,
@@ -51,7 +54,27 @@ def _facts(work: Discover, repository: Repository, *, cache: Repository, tree: s
         problems=tuple(survey.problems),
         removed_dirs=removed,
         base_config_files=removed_config,
+        inputs=_inputs(work, repository, base, cache=_cache_file(cache), tree=tree) if work.inputs else None,
     )
+
+
+def _inputs(work: Discover, repository: Repository, base: str, *, cache: Path, tree: str | None) -> CodeInputs | None:
+    """Name what a plan of this commit can read, in the tree that will be checked out for it."""
+    checkout = work.checkout
+    if tree is None:
+        is_behind = checkout.strategy == "merge" and base != checkout.base_sha
+        tree = repository.merged_tree(checkout.base_sha, checkout.head_sha) if is_behind else checkout.head_sha
+    if tree is None:
+        return None
+    layout = _layout(repository, tree)
+    survey = _Survey(repository, layout, (), cache)
+    modules = module_files(layout.files)
+    readings = survey.readings(modules, others=TELLING)
+    directories = repository.directories(tree)
+    calls = survey.calls(modules, readings)
+    unread = Reading(parsed=False, reads=(ANYTHING,))
+    readings |= {path: unread for paths in modules.values() for path in paths if path not in readings}
+    return code_inputs(layout, directories, modules=modules, calls=calls, readings=readings)
 
 
 def _gone(changed: Iterable[str], modules: Collection[str]) -> set[str]:
@@ -68,7 +91,7 @@ def _removed(
     layout = _layout(repository, base)
     before = _Survey(repository, layout, (), cache)
     modules = module_files(layout.files)
-    called = {target for targets in before.calls(modules).values() for target in targets}
+    called = {target for targets in before.calls(modules, before.readings(modules)).values() for target in targets}
     roots = tuple(sorted(gone & modules.keys() - called))
     return roots, before.config_files(work.config_files) if roots else {}
 
@@ -102,12 +125,14 @@ class _Survey:
                 self._note(name, Problem(summary="Is not UTF-8 text"))
         return texts
 
-    def calls(self, modules: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    def readings(self, modules: Mapping[str, list[str]], *, others: tuple[str, ...] = ()) -> dict[str, Reading]:
+        """Read the files of all directories, and any that end in one of `others`."""
+        paths = [path for paths in modules.values() for path in paths]
+        paths += [path for path in self.layout.files if others and path.endswith(others)]
+        return self._readings({path: entry for path in paths if (entry := self._readable(path)) is not None})
+
+    def calls(self, modules: Mapping[str, list[str]], readings: Mapping[str, Reading]) -> dict[str, tuple[str, ...]]:
         """Say for each directory which local directories it calls as modules."""
-        files = {
-            path: entry for paths in modules.values() for path in paths if (entry := self._readable(path)) is not None
-        }
-        readings = self._readings(files)
         calls: dict[str, tuple[str, ...]] = {}
         for directory, paths in modules.items():
             targets = {target for path in paths for target in self._targets(path, readings)}
@@ -147,7 +172,7 @@ class _Survey:
 
     def _readings(self, files: Mapping[str, Entry]) -> dict[str, Reading]:
         cache = Readings(self.cache_file)
-        keys = {path: f"{entry.sha}{'.json' if hcl.is_json(path) else ''}" for path, entry in files.items()}
+        keys = {path: f"{entry.sha}{_kind(path)}" for path, entry in files.items()}
         found: dict[str, Reading] = {}
         unknown: dict[str, list[str]] = {}
         for path, key in keys.items():
@@ -161,7 +186,7 @@ class _Survey:
         for sha, content in self.repository.contents(wanted):
             for path in unknown[sha]:
                 if time.monotonic() > deadline:
-                    found[path] = Reading(sources=hcl.search(path, content), parsed=False)
+                    found[path] = Reading(sources=hcl.search(path, content), parsed=False, reads=(ANYTHING,))
                     continue
                 known = cache.get(keys[path], parsed=path in self.changed)
                 found[path] = known or self._read(path, content)
@@ -170,9 +195,9 @@ class _Survey:
         return found
 
     def _read(self, path: str, content: bytes) -> Reading:
-        if path in self.changed or hcl.may_call_modules(content):
+        if path.endswith(hcl.SUFFIXES) and (path in self.changed or hcl.may_call_modules(content)):
             return hcl.read(path, content)
-        return Reading(parsed=False)
+        return hcl.glance(content)
 
     def _note(self, path: str, problem: Problem) -> None:
         self.problems.append(
@@ -184,6 +209,13 @@ class _Survey:
                 line=problem.line,
             )
         )
+
+
+def _kind(path: str) -> str:
+    """Tell the ways apart in which the same content may be read."""
+    if not path.endswith(hcl.SUFFIXES):
+        return ".text"
+    return ".json" if hcl.is_json(path) else ""
 
 
 def _cache_file(repository: Repository) -> Path:

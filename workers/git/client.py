@@ -148,6 +148,22 @@ class Repository:
             if mode != _NOT_CHECKED_OUT:
                 yield Entry(path=_path(name), sha=sha, size=int(size), is_link=mode == "120000")
 
+    def directories(self, content: str) -> dict[str, str]:
+        """Name every directory of a commit or tree by its content; the whole is `.`."""
+        found = {".": self.git("rev-parse", "--verify", f"{content}^{{tree}}").decode().strip()}
+        for line in self.git("ls-tree", "-r", "-d", "-z", "--full-tree", content).split(b"\0"):
+            facts, _, name = line.partition(b"\t")
+            if name:
+                found[_path(name)] = facts.decode().split()[2]
+        return found
+
+    def merged_tree(self, base: str, head: str) -> str | None:
+        """Name the tree that a merge makes, without a checkout; None when there is no such merge, or Git is too old."""
+        try:
+            return self.git("merge-tree", "--write-tree", "--no-messages", base, head).decode().split()[0]
+        except GitFailed:
+            return None
+
     def contents(self, entries: Iterable[Entry]) -> Iterator[tuple[str, bytes]]:
         """Read files by their content's name, a bounded amount at a time."""
         sizes = {entry.sha: entry.size for entry in entries}

@@ -138,7 +138,7 @@ class Discover:
     `hooks` (pre-workflow hooks) run in a checkout before anything is read, so that they may write the
     configuration files; `environment`, `extra_args` and `command` (`plan`) are theirs. What they made is reported
     as an artifact, which the jobs of the projects are given as `generated`. `include_untracked` counts what they
-    made as changed.
+    made as changed. With `inputs`, what the code reads is named by content as well (see `results.CodeInputs`).
     """
 
     checkout: Checkout
@@ -148,6 +148,7 @@ class Discover:
     extra_args: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     include_untracked: bool = False
+    inputs: bool = False
     phase: Literal[Phase.DISCOVER] = Phase.DISCOVER
 
 

@@ -170,6 +170,21 @@ class HookResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CodeInputs:
+    """What a plan of this commit can read, by content: of the tree that would be planned, base merged in.
+
+    `objects` names directories (all, or where there are very many those with code), the files at the root, and
+    what `reads` names, by their Git objects; a path that is not listed is part of the nearest directory above it
+    that is. `calls` is `module_calls` of that tree. `reads` maps a directory to what else its code reads: paths,
+    or `*` where that cannot be told.
+    """
+
+    objects: Mapping[str, str]
+    calls: Mapping[str, tuple[str, ...]]
+    reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class DiscoverFacts:
     """What a commit contains.
 
@@ -180,6 +195,7 @@ class DiscoverFacts:
     `generated` is what the hooks made (see `jobs.ProjectWork`); None when they made nothing. `removed_dirs` are
     directories that held code at the merge base, called as a module by nobody there, and that hold none at the head;
     `base_config_files` are the configuration files as they were there, read only where there are such directories.
+    `inputs` is None where nobody asked, or where the head cannot be merged.
     """
 
     head_sha: str
@@ -194,6 +210,7 @@ class DiscoverFacts:
     generated: ArtifactRef | None = None
     removed_dirs: tuple[str, ...] = ()
     base_config_files: Mapping[str, str] = field(default_factory=dict)
+    inputs: CodeInputs | None = None
     kind: Literal["discover"] = "discover"
 
 

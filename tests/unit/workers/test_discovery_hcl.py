@@ -43,6 +43,7 @@ def test_a_broken_file_is_a_problem_with_its_line_and_still_says_what_it_calls()
         problem=Problem(
             summary="Invalid syntax: expected a value, found the end of the line", detail="cidr   =", line=3
         ),
+        reads=("*",),
     )
 
 
@@ -50,6 +51,7 @@ def test_a_merge_conflict_is_recognised_and_both_sides_count() -> None:
     assert sample("conflict.tf") == Reading(
         sources=("../modules/net", "../modules/network"),
         problem=Problem(summary="Contains merge conflict markers", line=2),
+        reads=("*",),
     )
 
 
