@@ -51,6 +51,12 @@ DIFFERENCES: tuple[Difference, ...] = (
         reason="Nobody knows which one was meant.",
     ),
     Difference(
+        topic="`depends_on`",
+        atlantis="Later projects are applied with plans that were made before the earlier ones were applied.",
+        thera="They are planned again in their turn, and applied if that plan is the reviewed one.",
+        reason="What an earlier project puts out is known only when it is applied.",
+    ),
+    Difference(
         topic="A push to a pull request",
         atlantis="Every project is planned again.",
         thera="Plans that were made of the very same are kept (`THERA_CARRY_PLANS=false` plans all again).",

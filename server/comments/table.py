@@ -83,7 +83,8 @@ def result(project: ProjectView, view: RunView) -> Markdown:
     if project.is_judged is False and view.state is not RunState.DONE:
         return Markdown("⏳ asking policies")
     if project.is_running:
-        return Markdown("⏳ applying" if view.command.kind is CommandKind.APPLY else "⏳ planning")
+        applies = view.command.kind is CommandKind.APPLY and project.status is not _S.PENDING
+        return Markdown("⏳ applying" if applies else "⏳ planning")
     return _settled(project, view)
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from server.config.loading import ConfigMistaken
+from server.domain.commands import CommandKind
 from server.domain.errors import UserMistake
 from server.domain.job import Job, JobState
 from server.domain.progress import Finish, Release, Wait, decide
@@ -131,10 +132,12 @@ def _outcome(uow: UnitOfWork, run: Run, jobs: list[Job], *, succeeded: bool) -> 
         return RunOutcome.LOST
     if run.cancelled_by is not None and any(_was_called_off(job) for job in jobs):
         return RunOutcome.CANCELLED
-    rows = [row for row in uow.projects.of_pull(run.pull_id) if row.run_id == run.id]
-    if not succeeded or any(row.status in _FAILED for row in rows):
+    if not succeeded:
         return RunOutcome.FAILED
-    return RunOutcome.SUCCEEDED
+    if run.command.kind is CommandKind.APPLY:  # whose turn did not come is as it was
+        return RunOutcome.SUCCEEDED
+    rows = [row for row in uow.projects.of_pull(run.pull_id) if row.run_id == run.id]
+    return RunOutcome.FAILED if any(row.status in _FAILED for row in rows) else RunOutcome.SUCCEEDED
 
 
 def _was_called_off(job: Job) -> bool:

@@ -1,13 +1,13 @@
 """Which plans an apply may use, and why not the others."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from server.domain.commands import target_of
 from server.domain.job import Job, JobState
 from server.domain.lock import LockMode, LockScope, lock_key
-from server.domain.project import CAN_APPLY, ProjectStatus, PullProject
+from server.domain.project import SETTLED, ProjectStatus, PullProject
 from server.domain.pull import Pull
 from server.domain.requirements import PullFacts, Requirement, unmet
 from server.domain.run import Run
@@ -20,6 +20,9 @@ from server.store.ids import new_id
 from server.store.unit_of_work import UnitOfWork
 from workers.protocol.codec import from_data, to_data
 from workers.protocol.jobs import Apply, ArtifactRef, Phase, Step
+
+# What has no plan to apply, and may have one once what it depends on is applied.
+_LOOKED_AT_AGAIN = frozenset({ProjectStatus.NO_CHANGES, ProjectStatus.PLAN_FAILED})
 
 
 @dataclass(frozen=True)
@@ -42,22 +45,61 @@ def apply_jobs(ctx: Context, uow: UnitOfWork, run: Run, pull: Pull, facts: PullF
     ready = [row for row in rows if row.has_plan]
     if not ready:
         return Made((), _nothing_ready(ctx, rows))
-    jobs, refusals = [], []
-    for row in ready:
-        refusal = _refusal(ctx, uow, run, pull, row, facts, now=now)
-        if refusal is not None:
-            refusals.append(f"- `{row.key.label}`: {refusal}")
-            continue
-        jobs.append(_apply_job(ctx, run, pull, row, now=now))
-    if not jobs:
+    turns, refusals = _turns(ctx, uow, run, pull, rows, facts, now=now)
+    if not turns.now:
         return Made((), "Nothing was applied.\n\n" + "\n".join(refusals))
-    one_by_one = any(row.config.get("parallel_apply") is False for row in ready)
-    jobs = _first_wave_queued(_in_line(jobs) if one_by_one else jobs)
-    for job, row in ((job, row) for job in jobs for row in ready if row.key == job.project):
+    jobs = []
+    for row in turns.now:
+        job = apply_job(ctx, run, pull, row, now=now)
+        jobs.append(job)
         uow.projects.save(
             replace(row, status=ProjectStatus.APPLYING, run_id=run.id, job_id=job.id, updated_at=now, note="")
         )
-    return Made(tuple(jobs), "Not applied:\n\n" + "\n".join(refusals) if refusals else "")
+    for row in turns.later:
+        note = f"Waits for {', '.join(f'`{name}`' for name in row.config['depends_on'])}, and is planned again then."
+        config = {**row.config, "waits_reviewed": row.has_plan}
+        uow.projects.save(replace(row, run_id=run.id, updated_at=now, note=note, config=config))
+    return Made(_first_wave_queued(jobs), "Not applied:\n\n" + "\n".join(refusals) if refusals else "")
+
+
+@dataclass(frozen=True)
+class _Turns:
+    """Projects that are applied at once, and those that have to be planned again when these are."""
+
+    now: tuple[PullProject, ...]
+    later: tuple[PullProject, ...]
+
+
+def _turns(
+    ctx: Context,
+    uow: UnitOfWork,
+    run: Run,
+    pull: Pull,
+    rows: Sequence[PullProject],
+    facts: PullFacts | None,
+    *,
+    now: datetime,
+) -> tuple[_Turns, list[str]]:
+    """Sort projects by when they are applied; say of each other one that has a plan why it is not."""
+    one_by_one = any(row.config.get("parallel_apply") is False for row in rows if row.has_plan)
+    at_once: list[PullProject] = []
+    later: list[PullProject] = []
+    refusals = []
+    named = {row.key.name: row for row in uow.projects.of_pull(run.pull_id) if row.key.name}
+    for place, bare in enumerate(sorted(rows, key=lambda row: row.wave)):
+        row = replace(bare, config={**bare.config, "apply_wave": place if one_by_one else bare.wave})
+        under_way = {one.key.name for one in (*at_once, *later) if one.key.name}
+        follows = bool(under_way & set(row.config.get("depends_on", ())))
+        if not row.has_plan:
+            may_follow = row.status in _LOOKED_AT_AGAIN and row.planned_head == pull.head_sha
+            later += [row] if follows and may_follow else []
+            continue
+        refusal = _refusal(ctx, uow, run, pull, row, facts, now=now) or _dependency_refusal(row, named, under_way)
+        if refusal is not None:
+            refusals.append(f"- `{row.key.label}`: {refusal}")
+        else:
+            (later if follows else at_once).append(row)
+    return _Turns(tuple(at_once), tuple(later)), refusals
 
 
 def _nothing_known(ctx: Context, run: Run) -> str:
@@ -111,7 +153,7 @@ def _refusal(
     missing = unmet(requirements, facts or PullFacts(approved=False, mergeable=False, undiverged=False))
     if missing:
         return "; ".join(f"`{one.requirement.value}` is required, but {one.reason}: {one.remedy}" for one in missing)
-    return _lock_refusal(ctx, uow, run, pull, row, now=now) or _dependency_refusal(uow, run, row)
+    return _lock_refusal(ctx, uow, run, pull, row, now=now)
 
 
 def _moved_base(ctx: Context, pull: Pull, row: PullProject) -> str | None:
@@ -142,20 +184,17 @@ def _lock_refusal(
     return f"#{holder.ref.number} is applying it right now. Try again when that is done."
 
 
-def _dependency_refusal(uow: UnitOfWork, run: Run, row: PullProject) -> str | None:
-    """Refuse what depends on a project that is neither applied nor about to be, in an earlier wave."""
-    named = {other.key.name: other for other in uow.projects.of_pull(run.pull_id) if other.key.name}
+def _dependency_refusal(row: PullProject, named: Mapping[str, PullProject], under_way: Collection[str]) -> str | None:
+    """Refuse what depends on a project that is neither applied nor about to be."""
     for name in row.config.get("depends_on", ()):
         other = named.get(name)
-        if other is None or other.status in {ProjectStatus.APPLIED, ProjectStatus.NO_CHANGES}:
-            continue
-        if other.status in CAN_APPLY and run.command.target.covers(other.key) and other.wave < row.wave:
-            continue
-        return f"it depends on `{name}`, which has to be applied first."
+        if other is not None and other.status not in SETTLED and name not in under_way:
+            return f"it depends on `{name}`, which has to be applied first."
     return None
 
 
-def _apply_job(ctx: Context, run: Run, pull: Pull, row: PullProject, *, now: datetime) -> Job:
+def apply_job(ctx: Context, run: Run, pull: Pull, row: PullProject, *, now: datetime) -> Job:
+    """Make the job that applies a project's saved plan."""
     policy = ctx.policy(pull.ref.repo)
     work = Apply(
         checkout=checkout_of(pull, run, strategy=policy.checkout, base_sha=row.planned_base or pull.base_sha),
@@ -174,7 +213,7 @@ def _apply_job(ctx: Context, run: Run, pull: Pull, row: PullProject, *, now: dat
         run_id=run.id,
         phase=Phase.APPLY,
         project=row.key,
-        wave=row.wave,
+        wave=int(row.config.get("apply_wave", row.wave)),
         state=JobState.WAITING,
         attempt=1,
         pool=str(row.config.get("pool", policy.worker_pool)),
@@ -183,11 +222,6 @@ def _apply_job(ctx: Context, run: Run, pull: Pull, row: PullProject, *, now: dat
     )
 
 
-def _in_line(jobs: Sequence[Job]) -> list[Job]:
-    """Have applies run one after the other, where the repository's file wants that; the first failure ends the line."""
-    return [replace(job, wave=number) for number, job in enumerate(sorted(jobs, key=lambda job: job.wave))]
-
-
-def _first_wave_queued(jobs: Sequence[Job]) -> list[Job]:
+def _first_wave_queued(jobs: Sequence[Job]) -> tuple[Job, ...]:
     first = min(job.wave for job in jobs)
-    return [job.move_to(JobState.QUEUED) if job.wave == first else job for job in jobs]
+    return tuple(job.move_to(JobState.QUEUED) if job.wave == first else job for job in jobs)

@@ -11,6 +11,7 @@ from server.domain.project import ProjectStatus, PullProject
 from server.domain.pull import Pull
 from server.domain.run import Run, Trigger
 from server.orchestration import locks
+from server.orchestration.chain import back_as_it_was, is_late, late_plan_ended, project_settled, run_ended
 from server.orchestration.context import Context
 from server.orchestration.hooks import show_hooks
 from server.orchestration.launch import launch
@@ -31,10 +32,14 @@ def job_ended(ctx: Context, uow: UnitOfWork, run: Run, job: Job, report: Report 
     row = uow.projects.get(run.pull_id, job.project)
     if row is None or row.job_id != job.id:
         return  # a newer run has taken the project over
-    if job.phase is Phase.PLAN:
+    if is_late(run, job):
+        late_plan_ended(ctx, uow, run, job, row, report, now=now)
+        if job.state is JobState.FAILED:
+            _free_after_failure(uow, run, row, now=now)
+    elif job.phase is Phase.PLAN:
         _plan_ended(uow, run, job, row, report, now=now)
     elif job.phase is Phase.APPLY:
-        _apply_ended(uow, run, job, row, report, now=now)
+        _apply_ended(ctx, uow, run, job, row, report, now=now)
     elif job.phase.changes_the_world:
         _state_work_ended(uow, run, job, row, now=now)
 
@@ -68,6 +73,10 @@ def _plan_ended(uow: UnitOfWork, run: Run, job: Job, row: PullProject, report: R
     if isinstance(facts, PlanFacts):
         uow.artifacts.mark_deleted([facts.artifact.id], now=now)
     uow.projects.save(replace(row, status=status, updated_at=now, artifact_id=None))
+    _free_after_failure(uow, run, row, now=now)
+
+
+def _free_after_failure(uow: UnitOfWork, run: Run, row: PullProject, *, now: datetime) -> None:
     held = lock_of(uow, run, row)
     if held is not None:
         locks.release(uow, [held], why="the plan that held it failed.", now=now)
@@ -78,7 +87,7 @@ def _distribution(facts: PlanFacts) -> Literal["terraform", "opentofu"]:
 
 
 def _apply_ended(
-    uow: UnitOfWork, run: Run, job: Job, row: PullProject, report: Report | None, *, now: datetime
+    ctx: Context, uow: UnitOfWork, run: Run, job: Job, row: PullProject, report: Report | None, *, now: datetime
 ) -> None:
     if job.state is JobState.LOST:
         uow.projects.save(replace(row, status=ProjectStatus.LOST, updated_at=now))
@@ -87,10 +96,12 @@ def _apply_ended(
         uow.projects.save(replace(row, status=ProjectStatus.APPLY_FAILED, updated_at=now))
         return
     outputs = report.facts.outputs if report is not None and isinstance(report.facts, ApplyFacts) else {}
-    uow.projects.save(replace(row, status=ProjectStatus.APPLIED, updated_at=now, outputs=outputs, artifact_id=None))
+    applied = replace(row, status=ProjectStatus.APPLIED, updated_at=now, outputs=outputs, artifact_id=None)
+    uow.projects.save(applied)
     if row.artifact_id:
         uow.artifacts.mark_deleted([row.artifact_id], now=now)
     _make_others_stale(uow, run, row.key, now=now)
+    project_settled(ctx, uow, run, applied, now=now)
 
 
 def _state_work_ended(uow: UnitOfWork, run: Run, job: Job, row: PullProject, *, now: datetime) -> None:
@@ -131,6 +142,9 @@ def job_never_ran(uow: UnitOfWork, run: Run, job: Job, *, now: datetime) -> None
     row = uow.projects.get(run.pull_id, job.project)
     if row is None or row.job_id != job.id or job.phase not in {Phase.PLAN, Phase.APPLY}:
         return
+    if is_late(run, job):
+        back_as_it_was(uow, row, failed=False, now=now)
+        return
     back = ProjectStatus.PLANNED if job.phase is Phase.APPLY and row.artifact_id else ProjectStatus.DISCARDED
     uow.projects.save(replace(row, status=back, updated_at=now))
 
@@ -144,6 +158,7 @@ def run_finished(uow: UnitOfWork, run: Run, pull: Pull, *, now: datetime) -> Non
         return
     if run.command.kind is not CommandKind.APPLY:
         return
+    run_ended(uow, run, pull, uow.projects.of_pull(pull.id), now=now)
     rows = [row for row in uow.projects.of_pull(pull.id) if row.run_id == run.id]
     freed = [held for row in rows if _is_freed(row) and (held := lock_of(uow, run, row)) is not None]
     unique = {lock.id: lock for lock in freed}

@@ -1,9 +1,11 @@
 """A worker that runs no Terraform: it says what a story told it to say, through the real gateway."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from server.orchestration.claims import ServerGateway
+from workers.protocol.codec import encode
 from workers.protocol.jobs import (
     Apply,
     Assignment,
@@ -144,7 +146,8 @@ class ScriptedWorker:
             self._report(ticket, Outcome.FAILED, failure=result)
             return
         ref = self.gateway.put_artifact(ticket, f"plan of {work.project.label} at {work.checkout.head_sha}".encode())
-        facts = PlanFacts(changes=result, digest=ref.sha256, artifact=ref, terraform_version="1.11.4", text="Plan: …")
+        digest = hashlib.sha256(encode(result).encode()).hexdigest()
+        facts = PlanFacts(changes=result, digest=digest, artifact=ref, terraform_version="1.11.4", text="Plan: …")
         self._report(ticket, Outcome.SUCCEEDED, facts=facts)
 
     def _hooks(self, work: Discover | Hooks) -> tuple[HookResult, ...]:
