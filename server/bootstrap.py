@@ -64,7 +64,9 @@ class Server:
         reactor: EmbeddedReactor | None,
         tickers: Sequence[Ticker],
         worker: Worker | None,
+        stopping: threading.Event,
     ) -> None:
+        self._stopping = stopping
         self._store, self._listener, self._reactor = store, listener, reactor
         self._tickers, self._worker = tickers, worker
         self._web = threading.Thread(target=self._serve, name="web", daemon=True)
@@ -98,6 +100,7 @@ class Server:
 
     def stop(self) -> bool:
         """End in order: workers may finish first. True if nothing was left behind."""
+        self._stopping.set()
         ended = self._worker.stop() if self._worker is not None else True
         for ticker in self._tickers:
             ticker.stop()
@@ -158,6 +161,7 @@ def make_context(settings: Settings, store: Store) -> Context:
             disable_automerge_label=settings.disable_automerge_label,
             blocked_extra_args=settings.blocked_extra_args,
             team_rules=tuple(TeamRule.parse(rule) for rule in settings.team_allowlist),
+            api_commands=settings.api_commands,
             disable_apply_all=settings.disable_apply_all,
             disable_unlock_label=settings.disable_unlock_label,
             restrict_file_list=settings.restrict_file_list,
@@ -228,8 +232,9 @@ def make_server(settings: Settings, *, web: bool, reactor: bool, restart: Callab
     if worker is not None:
         parts["worker"] = lambda: worker.alive
     desk = _setup_desk(settings, ctx.forges, restart)
-    listener = _listener(settings, ctx, gateway, parts, desk) if web else None
-    return Server(store, listener, embedded, _tickers(settings, ctx, ringer) if reactor else (), worker)
+    stopping = threading.Event()
+    listener = _listener(settings, ctx, gateway, parts, desk, stopping.is_set) if web else None
+    return Server(store, listener, embedded, _tickers(settings, ctx, ringer) if reactor else (), worker, stopping)
 
 
 def make_patient(settings: Settings) -> Patient:
@@ -279,13 +284,17 @@ def _setup_desk(settings: Settings, forges: Forges, restart: Callable[[], None])
     )
 
 
-def _web_settings(settings: Settings, parts: Mapping[str, Callable[[], bool]]) -> WebSettings:
+def _web_settings(
+    settings: Settings, parts: Mapping[str, Callable[[], bool]], stopping: Callable[[], bool]
+) -> WebSettings:
     return WebSettings(
         secret_key=_secret(settings.secret_key),
         worker_token=_secret(settings.worker_token),
         username=settings.web_username,
         password=settings.web_password.get_secret_value() if settings.web_password else None,
         api_tokens=settings.api_tokens,
+        api_wait=timedelta(seconds=settings.api_wait),
+        stopping=stopping,
         secure_cookies=settings.public_url.startswith("https:"),
         version=VERSION,
         ready=lambda: {name: works() for name, works in parts.items()},
@@ -298,10 +307,11 @@ def _listener(
     gateway: ServerGateway,
     parts: Mapping[str, Callable[[], bool]],
     desk: SetupDesk,
+    stopping: Callable[[], bool],
 ) -> Any:
     inbox = Inbox(ctx.store, ctx.allowlist, ctx.clock, answer_unknown=settings.answer_unknown_repos)
     webhooks = make_webhooks(inbox, _webhook_config(settings, ctx.forges))
-    web = _web_settings(settings, parts)
+    web = _web_settings(settings, parts, stopping)
     app = make_web(ctx, gateway, web, blueprints=[webhooks, make_setup(desk, web)])
     proxy = (
         {}

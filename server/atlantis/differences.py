@@ -278,4 +278,46 @@ DIFFERENCES: tuple[Difference, ...] = (
         thera="Holds only while the base branch has nothing that the head lacks.",
         reason="A requirement that never refuses is none.",
     ),
+    Difference(
+        topic="`/api/plan` and `/api/apply` without `PR`",
+        atlantis="Run on a throw-away checkout; requirements are skipped.",
+        thera="Refused: `PR` is required.",
+        reason="Without a pull request nobody reviews what is applied.",
+    ),
+    Difference(
+        topic="`Ref` of `/api/plan` and `/api/apply`",
+        atlantis="Required; any branch, tag or commit.",
+        thera="May be left out; if given, it has to be the head of the pull request.",
+        reason="What runs is what the pull request shows.",
+    ),
+    Difference(
+        topic="`/api/plan` and `/api/apply` without `Projects` and `Paths`",
+        atlantis="Nothing is run.",
+        thera="Everything is meant, as in a comment; an empty list, or an unknown key, is a mistake.",
+        reason="Nobody asks for nothing.",
+    ),
+    Difference(
+        topic="`/api/apply`",
+        atlantis="Plans first, applies, then releases the pull request's locks.",
+        thera="Applies the saved plans, and treats locks as after a comment.",
+        reason="What is applied is the plan that was reviewed.",
+    ),
+    Difference(
+        topic="Results of `/api/plan` and `/api/apply`",
+        atlantis="Errors are `{}`; the pull request hears nothing; the request lasts as long as the work.",
+        thera="Errors are text; the pull request is told; after `THERA_API_WAIT` seconds the answer is 202.",
+        reason="Errors are for reading, and proxies do not wait for an hour.",
+    ),
+    Difference(
+        topic="Who may use `/api/plan` and `/api/apply` where there are rules for teams",
+        atlantis="Team rules are asked about a user without a name.",
+        thera="What the rules let `*` do, or what `THERA_API_COMMANDS` says.",
+        reason="A program is in no team.",
+    ),
+    Difference(
+        topic="`GET /api/locks`",
+        atlantis="Open to everybody; `Locks` is null where there are none.",
+        thera="Takes an API token; `Locks` is always a list.",
+        reason="It names repositories, pull requests and people.",
+    ),
 )

@@ -122,7 +122,8 @@ ACCESS: tuple[Flag, ...] = (
         "api-secret",
         Becomes(
             setting="api_tokens",
-            note="At least 16 characters. Sent as `Authorization: Bearer …` to `/api/v1`.",
+            note="At least 16 characters. Sent as `X-Atlantis-Token` to `/api/plan`, `/api/apply` and `/api/locks`, or "
+            "as `Authorization: Bearer …` to these and `/api/v1`.",
         ),
     ),
     text("atlantis-url", None, Becomes(setting="url")),

@@ -127,10 +127,20 @@ def _next_value(reading: _Reading) -> str:
 
 
 def _checked(reading: _Reading, option: Option, value: str) -> str:
-    rule = _RULES[option.name](value)
+    rule = broken_by(option.name, value)
     if rule:
         raise reading.wrong(mistakes.bad_value, option, value, rule)
-    return posixpath.normpath(value.lstrip("/") or ".") if option.name == "dir" else value
+    return plain_dir(value) if option.name == "dir" else value
+
+
+def plain_dir(value: str) -> str:
+    """Spell a directory as projects are named by it."""
+    return posixpath.normpath(value.lstrip("/") or ".")
+
+
+def broken_by(option: str, value: str) -> str | None:
+    """Say which rule for an option's value is broken, if any."""
+    return _RULES[option](value)
 
 
 def _broken_by_dir(value: str) -> str | None:

@@ -58,7 +58,11 @@ def _named(config: RepoConfig, facts: DiscoverFacts, target: Target) -> list[tup
             names = ", ".join(f"`{project.key.name}`" for project in config.projects if project.key.name)
             known = f"There are: {names}." if names else "No project of this repository has a name; use `-d`."
             raise UserMistake(f"There is no project named `{target.project}`. {known}")
-        return [(project, reason) for project in found]
+        there = [(project, reason) for project in found if target.covers(project.key)]
+        if not there:
+            where = ", ".join(f"`{project.key.dir}`" for project in found)
+            raise UserMistake(f"The project `{target.project}` is in {where}, not in `{target.dir}`.")
+        return there
     directory, workspace = target.dir or ".", target.workspace or "default"
     if is_glob(directory):
         found = [p for p in config.projects if p.key.workspace == workspace and glob_matches(directory, p.key.dir)]

@@ -38,6 +38,15 @@ def _long_enough(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
+def _api_commands(value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if value == ("none",):
+        return ()
+    for name in value or ():
+        if name not in {"plan", "apply"}:
+            raise ValueError(f"expected plan, apply, both, or none; found {name!r}")
+    return value
+
+
 BaseUrl = Annotated[str, AfterValidator(base_url)]
 Key = Annotated[SecretStr | None, AfterValidator(_long_enough)]
 
@@ -124,6 +133,16 @@ class Settings(PullSettings):
 
     api_tokens: CommaList = Field(
         (), description="Tokens for the JSON API, comma separated, each at least 16 characters."
+    )
+    api_commands: Annotated[CommaList, AfterValidator(_api_commands)] | None = Field(
+        None,
+        description="Commands that programs may give with an API token: `plan`, `apply`, both, or `none`. Default: both, but where `TEAM_ALLOWLIST` is set, only what it lets `*` do.",
+    )
+    api_wait: float = Field(
+        30.0,
+        ge=0,
+        le=600,
+        description="Seconds that `/api/plan` and `/api/apply` wait for the result before they answer with the run's address.",
     )
     web_username: str = Field("thera", description="Name to sign in to the pages with.")
     web_password: SecretStr | None = Field(

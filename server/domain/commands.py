@@ -27,9 +27,12 @@ class Target:
         return self.dir is None and self.workspace is None and self.project is None
 
     def covers(self, key: ProjectKey) -> bool:
-        """Say whether the project is meant. A given directory without workspace means `default`."""
+        """Say whether the project is meant. A given directory without workspace means `default`.
+
+        A project that is named is meant only where it lies in the directory that is given beside its name.
+        """
         if self.project is not None:
-            return key.name == self.project
+            return key.name == self.project and (self.dir is None or self.covers_dir(key.dir))
         if self.is_empty:
             return True
         return self.covers_dir(key.dir) and key.workspace == (self.workspace or "default")
@@ -93,7 +96,7 @@ class Command:
     `arguments` are what it is about beside projects: an address and an id to import, addresses to forget.
     `policy_set` and `clear_approval` belong to `approve_policies`; `automerge` and `merge_method` to `apply`.
     `destroy` plans the removal of everything in a project. `only` narrows a command that Thera gives itself to
-    certain projects; nobody can type it.
+    certain projects, and `more` are what a program names beside `target`; nobody can type either.
     """
 
     kind: CommandKind
@@ -108,10 +111,30 @@ class Command:
     merge_method: str = ""
     destroy: bool = False
     only: tuple[ProjectKey, ...] = ()
+    more: tuple[Target, ...] = ()
+
+    def covers(self, key: ProjectKey) -> bool:
+        """Say whether the project is meant by any of the targets."""
+        return any(target.covers(key) for target in self.targets)
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Everything that was named; one empty target means all."""
+        return (self.target, *self.more)
+
+    @property
+    def flags(self) -> str:
+        """Spell what was named as it is typed; several targets cannot be typed in one command."""
+        return "" if self.more else self.target.flags
+
+    @property
+    def project_name(self) -> str:
+        """The project that was named, if that is all that was."""
+        return "" if self.more else self.target.project or ""
 
     def aimed_at(self, key: ProjectKey) -> "Command":
         """Narrow the command to one project."""
-        return replace(self, target=target_of(key))
+        return replace(self, target=target_of(key), more=())
 
 
 @dataclass(frozen=True)

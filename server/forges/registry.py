@@ -92,6 +92,24 @@ class Forges:
         """
         return self._connection(repo).config
 
+    def repo_named(self, kind: str, name: str) -> RepoRef:
+        """Find a repository by its forge's kind and its full name, which may begin with the host.
+
+        Raises:
+            UserMistake: no forge of that kind serves it, or several do.
+        """
+        hosts = sorted({one.host for one in self._connections if one.config.kind == kind.lower()})
+        if not hosts:
+            known = ", ".join(sorted({one.config.kind for one in self._connections})) or "none"
+            raise UserMistake(f"no forge of the type {kind!r} is configured here; there are: {known}")
+        host, _, rest = name.partition("/")
+        if host in hosts and "/" in rest:
+            return RepoRef(host, rest)
+        if len(hosts) > 1:
+            spelled = " or ".join(f"{one}/{name}" for one in hosts)
+            raise UserMistake(f"several forges of that type are configured here; name the repository {spelled}")
+        return RepoRef(hosts[0], name)
+
     def _connection(self, repo: RepoRef) -> _Connection:
         there = [one for one in self._connections if one.host == repo.host]
         if not there:

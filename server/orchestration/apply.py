@@ -39,7 +39,7 @@ def apply_jobs(ctx: Context, uow: UnitOfWork, run: Run, pull: Pull, facts: PullF
     A plan is used only for the very commit it was made of, onto the branch it was made for, while its
     pull holds the lock, and while every requirement holds.
     """
-    rows = [row for row in uow.projects.of_pull(pull.id) if run.command.target.covers(row.key)]
+    rows = [row for row in uow.projects.of_pull(pull.id) if run.command.covers(row.key)]
     if not rows:
         return Made((), _nothing_known(ctx, run))
     ready = [row for row in rows if row.has_plan]
@@ -103,7 +103,7 @@ def _turns(
 
 
 def _nothing_known(ctx: Context, run: Run) -> str:
-    word, flags = ctx.rules.word, run.command.target.flags
+    word, flags = ctx.rules.word, run.command.flags
     return f"There is no plan to apply. Comment `{f'{word} plan {flags}'.strip()}` first."
 
 

@@ -60,6 +60,24 @@ def _team_that_may(ctx: Context, forge: Forge, repo: RepoRef, user: str, right: 
     return f"only members of {' or '.join(sorted(set(teams)))} may {right} here"
 
 
+def why_no_program_may(ctx: Context, command: Command) -> str:
+    """Say why a program with an API token may not give a command, if it may not; empty if it may.
+
+    Rules about people do not fit it: who may write to a repository, or is in a team. It is the operator's own word
+    that counts; without one, what is left to teams is left to people.
+    """
+    rules, verb = ctx.rules, command.kind.verb
+    if verb not in rules.allowed:
+        return f"`{verb}` is switched off here (THERA_ALLOW_COMMANDS)"
+    if rules.api_commands is not None:
+        return "" if verb in rules.api_commands else f"programs may not {verb} here (THERA_API_COMMANDS)"
+    if not rules.team_rules or any(
+        rule.team == EVERYBODY and rule.command in {EVERYBODY, verb} for rule in rules.team_rules
+    ):
+        return ""
+    return f"only teams may {verb} here (THERA_TEAM_ALLOWLIST); THERA_API_COMMANDS can let programs"
+
+
 def why_not_so(ctx: Context, pull: Pull, command: Command) -> str:
     """Say why the operator does not want a command given in this way, whoever gives it; empty if they do not mind."""
     word, kind = ctx.rules.word, command.kind

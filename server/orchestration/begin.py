@@ -167,7 +167,7 @@ def _discover_job(ctx: Context, run: Run, pull: Pull, *, now: datetime) -> Job:
         hooks=policy.hooks_before(run.command.kind.verb),
         command=run.command.kind.verb,
         extra_args=run.command.extra_args,
-        environment={**environment_of(pull, run), "PROJECT_NAME": run.command.target.project or ""},
+        environment={**environment_of(pull, run), "PROJECT_NAME": run.command.project_name},
         include_untracked=ctx.rules.include_untracked,
         inputs=ctx.rules.carry_plans and run.command.kind is CommandKind.PLAN,
     )

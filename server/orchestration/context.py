@@ -48,6 +48,7 @@ class Rules:
     disable_automerge_label: str | None = None
     blocked_extra_args: tuple[str, ...] = BLOCKED_EXTRA_ARGS
     team_rules: tuple[TeamRule, ...] = ()
+    api_commands: tuple[str, ...] | None = None
     disable_apply_all: bool = False
     disable_unlock_label: str | None = None
     restrict_file_list: bool = False

@@ -66,7 +66,7 @@ def _job(
         command=run.command.kind.verb,
         has_errors=has_errors,
         extra_args=run.command.extra_args,
-        environment={**environment_of(pull, run), "PROJECT_NAME": run.command.target.project or ""},
+        environment={**environment_of(pull, run), "PROJECT_NAME": run.command.project_name},
         generated=generated,
     )
     return Job(

@@ -168,7 +168,7 @@ def approve_policies(
     ctx: Context, uow: UnitOfWork, run: Run, pull: Pull, *, teams: Collection[str], now: datetime
 ) -> Approved:
     """Take somebody's approval, or take approvals back; `teams` are those of the asked ones that they are in."""
-    rows = [row for row in uow.projects.of_pull(pull.id) if run.command.target.covers(row.key)]
+    rows = [row for row in uow.projects.of_pull(pull.id) if run.command.covers(row.key)]
     rows = [row for row in rows if row.has_plan and row.is_judged and row.policies]
     if not rows:
         return Approved(RunOutcome.REFUSED, "There is no plan here that policies have judged, so nothing to approve.")

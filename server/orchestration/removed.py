@@ -49,7 +49,7 @@ def meant(removed: Collection[ProjectConfig], command: Command) -> list[tuple[Pr
         return [(project, "its turn has come") for project in removed if project.key in command.only]
     if not command.destroy or command.target.is_empty:
         return []
-    return [(project, "asked for") for project in removed if command.target.covers(project.key)]
+    return [(project, "asked for") for project in removed if command.covers(project.key)]
 
 
 def orphans(uow: UnitOfWork, run: Run, removed: Collection[ProjectConfig], *, word: str) -> str:

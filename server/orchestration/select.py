@@ -89,7 +89,10 @@ def choose(config: RepoConfig, facts: DiscoverFacts, run: Run) -> list[tuple[Pro
         return [(config.of(key), "its turn has come") for key in command.only if key.dir in facts.module_dirs]
     if command.target.is_empty:
         return touched(config, facts, automatic=run.trigger.is_automatic)
-    return targeted(config, facts, command.target)
+    named: dict[ProjectKey, tuple[ProjectConfig, str]] = {}
+    for target in command.targets:
+        named |= {project.key: (project, reason) for project, reason in targeted(config, facts, target)}
+    return list(named.values())
 
 
 def nothing_chosen(facts: DiscoverFacts, command: Command) -> str:

@@ -10,6 +10,7 @@ from prometheus_client import Histogram
 from server.orchestration.claims import ServerGateway
 from server.orchestration.context import Context
 from server.web.api import make_api
+from server.web.atlantis_api import make_atlantis_api
 from server.web.auth import make_auth
 from server.web.errors import handle_errors
 from server.web.health import make_health
@@ -45,6 +46,7 @@ def make_app(ctx: Context, gateway: ServerGateway, web: WebSettings, *, blueprin
         make_worker_api(gateway, worker_token=web.worker_token),
         make_auth(web),
         make_api(ctx, web),
+        make_atlantis_api(ctx, web),
         make_pages(ctx, web),
     )
     for blueprint in (*own, *blueprints):

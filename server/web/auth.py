@@ -65,13 +65,29 @@ def _proof(web: WebSettings) -> str:
     return hmac.digest(web.secret_key.encode(), said, "sha256").hex()
 
 
+def require_api_secret(web: WebSettings) -> Response | None:
+    """Let programs with an API token through that send it as Atlantis's clients do, or as ours."""
+    if not web.api_tokens:
+        return problem(503, "Closed", "This API is closed until a token is set: THERA_API_TOKENS.")
+    given = request.headers.get("X-Atlantis-Token", "")
+    if presents(web.api_tokens) or _is_one_of(given, web.api_tokens):
+        return None
+    return unauthorized(
+        "The header `X-Atlantis-Token` or `Authorization: Bearer` has to carry one of THERA_API_TOKENS."
+    )
+
+
 def presents(tokens: Iterable[str]) -> bool:
     """Say whether the request carries `Authorization: Bearer` with one of these; no token is never right."""
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    return _is_one_of(given, tokens) and scheme.lower() == "bearer"
+
+
+def _is_one_of(given: str, tokens: Iterable[str]) -> bool:
     right = False
     for token in tokens:  # all of them, so that the time taken tells nothing
         right |= bool(token) and hmac.compare_digest(given.strip().encode(), token.encode())
-    return right and scheme.lower() == "bearer"
+    return right
 
 
 def unauthorized(detail: str) -> Response:

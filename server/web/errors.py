@@ -7,7 +7,7 @@ from werkzeug.routing import RequestRedirect
 from server.domain.errors import TryLater
 from server.web.problems import answer_to, meaning, retry_after
 
-_FOR_PROGRAMS = ("/api/", "/worker/", "/webhooks/", "/events", "/healthz", "/readyz", "/metrics")
+_FOR_PROGRAMS = ("/api/", "/worker/", "/webhooks/", "/events", "/healthz", "/readyz", "/status", "/metrics")
 
 
 def handle_errors(app: Flask) -> None:

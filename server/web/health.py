@@ -4,6 +4,7 @@ from flask import Blueprint, Response, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest
 
 from server.domain.errors import TryLater
+from server.domain.job import JobState
 from server.orchestration.context import Context
 from server.web.settings import WebSettings
 
@@ -28,6 +29,14 @@ def make_health(ctx: Context, web: WebSettings) -> Blueprint:
         answer = jsonify({"ready": works, "parts": parts})
         answer.status_code = 200 if works else 503
         return answer
+
+    @health.get("/status")
+    def status() -> Response:
+        """Say what Atlantis says there: whether this process is ending, and how much the installation is doing."""
+        with ctx.store.reading() as uow:
+            jobs = uow.jobs.open_counts()
+        running = sum(count for (_, state), count in jobs.items() if state is JobState.RUNNING)
+        return jsonify({"shutting_down": web.stopping(), "in_progress_operations": running, "version": web.version})
 
     @health.get("/metrics")
     def metrics() -> Response:

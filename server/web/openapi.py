@@ -8,6 +8,7 @@ from server.domain.job import JobState
 from server.domain.project import ProjectStatus
 from server.domain.pull import PullState
 from server.domain.run import RunOutcome, RunState, Trigger
+from server.web import openapi_atlantis
 from workers.protocol.jobs import Phase
 from workers.protocol.results import FailureKind
 
@@ -190,10 +191,10 @@ def document(version: str) -> Json:
         "openapi": "3.1.0",
         "info": {"title": "Thera", "version": version, "description": "Plans and applies of pull requests."},
         "security": [{"token": []}],
-        "paths": _paths(),
+        "paths": _paths() | openapi_atlantis.paths(),
         "components": {
-            "schemas": _SCHEMAS,
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": _SCHEMAS | openapi_atlantis.SCHEMAS,
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}, **openapi_atlantis.SECURITY},
             "responses": {"Problem": _answer(problem, "application/problem+json")},
         },
     }

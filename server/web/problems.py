@@ -9,6 +9,7 @@ from flask import Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from server.domain.errors import Refused, TryLater, UserMistake
+from server.orchestration.ask import NoSuchPull, NotThatCommit
 from server.orchestration.claims import AttemptOver
 from server.store.errors import NotStored
 from workers.protocol.codec import Malformed
@@ -34,6 +35,8 @@ _ANSWERS: tuple[tuple[type[Exception], int, str], ...] = (
     (Malformed, 400, "Malformed"),
     (Absent, 404, "Not found"),
     (NotStored, 404, "Not found"),
+    (NoSuchPull, 404, "Not found"),
+    (NotThatCommit, 409, "Not there"),
 )
 
 

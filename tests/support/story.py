@@ -13,7 +13,7 @@ from server.artifacts.crypto import Keyring
 from server.artifacts.store import open_store
 from server.artifacts.vault import PlanVault
 from server.config.server_file import ServerFile
-from server.domain.errors import TryLater
+from server.domain.errors import TryLater, UserMistake
 from server.domain.events import Change, CommentPosted, Event, PullChanged, PullClosed
 from server.domain.pull import Pull, PullState
 from server.domain.refs import PullRef, RepoRef
@@ -43,6 +43,12 @@ class OneForge:
 
     def of(self, repo: RepoRef) -> FakeForge:  # noqa: ARG002  (there is only one)
         return self._forge
+
+    def repo_named(self, kind: str, name: str) -> RepoRef:
+        """Find a repository; the one forge is of the type Fake."""
+        if kind != "Fake":
+            raise UserMistake(f"no forge of the type {kind!r} is configured here; there are: fake")
+        return RepoRef(self._forge.host, name)
 
 
 class Story:

@@ -93,3 +93,17 @@ def test_one_box_makes_its_own_keys_and_keeps_them(tmp_path: Path) -> None:
     assert first.secret_key is not None
     assert first.secret_key == second.secret_key
     assert (tmp_path / "data" / "secret_key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("text", "granted"), [("none", ()), ("plan", ("plan",)), ("plan,apply", ("plan", "apply")), ("", None)]
+)
+def test_what_programs_may_is_a_list_of_its_own(text: str, granted: tuple[str, ...] | None) -> None:
+    assert load_settings({"THERA_API_COMMANDS": text}).api_commands == granted
+
+
+def test_programs_may_not_be_granted_other_commands() -> None:
+    with pytest.raises(
+        SettingsMistaken, match="THERA_API_COMMANDS: expected plan, apply, both, or none; found 'unlock'"
+    ):
+        load_settings({"THERA_API_COMMANDS": "plan,unlock"})

@@ -9,7 +9,10 @@ from flask.testing import FlaskClient
 from tests.support.story import Story
 from tests.unit.web.conftest import API, API_TOKEN, PASSWORD, WORKER_TOKEN, Making, csrf_of, json_of, sign_in
 
-PUBLIC = {"/healthz", "/readyz", "/metrics", "/static/<path:filename>", "/login", "/logout", "/api/v1/openapi.json"}
+PUBLIC = {
+    *("/healthz", "/readyz", "/status", "/metrics"),
+    *("/static/<path:filename>", "/login", "/logout", "/api/v1/openapi.json"),
+}
 
 
 def _rules(client: FlaskClient) -> list[tuple[str, str]]:
