@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Sequence
 
-from server.comments.grammar import ALWAYS_ALLOWED, FORMS
+from server.comments.grammar import FORMS
 from server.comments.templating import fill
-from server.domain.commands import Mistake
+from server.domain.commands import ALWAYS_ALLOWED, Mistake
 from server.domain.requirements import Unmet
 
 

@@ -140,11 +140,15 @@ FORMS: Mapping[str, Form] = {
             help="say which Terraform the workers use by default",
             whole="it answers for the workers, not for a project",
         ),
+        Form(
+            kind=CommandKind.EXPLAIN,
+            help="say why a project is planned here, what holds for it, and what stands between now and its apply",
+            options=(DIRECTORY, WORKSPACE, PROJECT),
+        ),
         Form(kind=CommandKind.HELP, help="show this, or more about one command", argument="COMMAND"),
     )
 }
 
-ALWAYS_ALLOWED = frozenset({CommandKind.HELP.verb})
 BARE = {name: form for name, form in FORMS.items() if form.may_be_bare}
 
 # What people try because Atlantis or Terraform has it, and how the same is done here.

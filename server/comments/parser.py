@@ -7,8 +7,17 @@ from dataclasses import dataclass
 
 from server.comments import mistakes
 from server.comments.arguments import read
-from server.comments.grammar import ALWAYS_ALLOWED, BARE, FORMS, HELP_WORDS, TOOLS, Form
-from server.domain.commands import BLOCKED_EXTRA_ARGS, DESTROY, Command, CommandKind, Mistake, NotForUs, Utterance
+from server.comments.grammar import BARE, FORMS, HELP_WORDS, TOOLS, Form
+from server.domain.commands import (
+    ALWAYS_ALLOWED,
+    BLOCKED_EXTRA_ARGS,
+    DESTROY,
+    Command,
+    CommandKind,
+    Mistake,
+    NotForUs,
+    Utterance,
+)
 from server.domain.errors import UserMistake
 
 _INVISIBLE = str.maketrans("", "", "\u200b\u2060\ufeff")

@@ -7,19 +7,22 @@ from server.config.matching import glob_matches, is_glob, matcher
 from server.config.projects import ProjectConfig, RepoConfig
 from server.domain.commands import Target
 from server.domain.errors import UserMistake
+from server.domain.explanation import Cause, CauseKind
 from server.domain.selection import Candidate, Chosen, affected, discovered
 from workers.protocol.jobs import ProjectKey
 from workers.protocol.results import DiscoverFacts
 
+Choice = tuple[ProjectConfig, Cause]
 
-def touched(config: RepoConfig, facts: DiscoverFacts, *, automatic: bool) -> list[tuple[ProjectConfig, str]]:
+
+def touched(config: RepoConfig, facts: DiscoverFacts, *, automatic: bool) -> list[Choice]:
     """Choose what a change touches: configured projects, then discovered ones where the mode allows it."""
     listed = [project for project in config.projects if project.autoplan or not automatic]
     chosen = affected([Candidate(project.key, project.triggers) for project in listed], facts)
     if config.discovers():
         chosen += _found(config, facts)
     known = {project.key: project for project in config.projects}
-    return [(known.get(one.key) or config.adhoc(one.key), one.reason) for one in chosen]
+    return [(known.get(one.key) or config.adhoc(one.key), one.cause) for one in chosen]
 
 
 def _found(config: RepoConfig, facts: DiscoverFacts) -> list[Chosen]:
@@ -31,7 +34,7 @@ def _found(config: RepoConfig, facts: DiscoverFacts) -> list[Chosen]:
     )
 
 
-def targeted(config: RepoConfig, facts: DiscoverFacts, target: Target) -> list[tuple[ProjectConfig, str]]:
+def targeted(config: RepoConfig, facts: DiscoverFacts, target: Target) -> list[Choice]:
     """Choose what somebody named, touched or not, unless the operator wants only what is touched to be named.
 
     Raises:
@@ -41,7 +44,7 @@ def targeted(config: RepoConfig, facts: DiscoverFacts, target: Target) -> list[t
     if not config.policy.only_touched:
         return named
     changed = {project.key for project, _ in touched(config, facts, automatic=False)}
-    allowed = [(project, reason) for project, reason in named if project.key in changed]
+    allowed = [(project, cause) for project, cause in named if project.key in changed]
     if not allowed:
         raise UserMistake(
             "This pull request changes nothing of that project, and only what it changes may be named here "
@@ -50,15 +53,15 @@ def targeted(config: RepoConfig, facts: DiscoverFacts, target: Target) -> list[t
     return allowed
 
 
-def _named(config: RepoConfig, facts: DiscoverFacts, target: Target) -> list[tuple[ProjectConfig, str]]:
-    reason = "asked for"
+def _named(config: RepoConfig, facts: DiscoverFacts, target: Target) -> list[Choice]:
+    cause = Cause(kind=CauseKind.NAMED)
     if target.project is not None:
         found = [project for project in config.projects if project.key.name == target.project]
         if not found:
             names = ", ".join(f"`{project.key.name}`" for project in config.projects if project.key.name)
             known = f"There are: {names}." if names else "No project of this repository has a name; use `-d`."
             raise UserMistake(f"There is no project named `{target.project}`. {known}")
-        there = [(project, reason) for project in found if target.covers(project.key)]
+        there = [(project, cause) for project in found if target.covers(project.key)]
         if not there:
             where = ", ".join(f"`{project.key.dir}`" for project in found)
             raise UserMistake(f"The project `{target.project}` is in {where}, not in `{target.dir}`.")
@@ -72,7 +75,7 @@ def _named(config: RepoConfig, facts: DiscoverFacts, target: Target) -> list[tup
         names = ", ".join(f"`-p {project.key.name}`" for project in found if project.key.name)
         raise UserMistake(f"Several projects have that directory and workspace; say which: {names}.")
     if found:
-        return [(project, reason) for project in found]
+        return [(project, cause) for project in found]
     elsewhere = sorted({p.key.workspace for p in config.projects if p.key.dir == directory})
     if elsewhere:
         spaces = ", ".join(f"`{space}`" for space in elsewhere)
@@ -80,7 +83,15 @@ def _named(config: RepoConfig, facts: DiscoverFacts, target: Target) -> list[tup
         raise UserMistake(f"`{directory}` is not configured for `{workspace}`, but for: {spaces}. {advice}")
     if directory not in facts.module_dirs:
         raise UserMistake(f"There is no Terraform code in `{directory}` at this commit.")
-    return [(config.adhoc(ProjectKey(directory, workspace)), reason)]
+    return [(config.adhoc(ProjectKey(directory, workspace)), cause)]
+
+
+def with_change(chosen: Sequence[Choice], config: RepoConfig, facts: DiscoverFacts) -> list[Choice]:
+    """Add to what was named, or came by its turn, what of the change touches it."""
+    if all(cause.kind is CauseKind.CHANGED for _, cause in chosen):
+        return list(chosen)
+    known = {project.key: cause for project, cause in touched(config, facts, automatic=False)}
+    return [(project, replace(known.get(project.key, cause), kind=cause.kind)) for project, cause in chosen]
 
 
 def in_waves(chosen: Sequence[ProjectConfig]) -> list[ProjectConfig]:

@@ -3,14 +3,12 @@
 import itertools
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from pathspec import PathSpec
 from pathspec.patterns.gitwildmatch import GitWildMatchPattern
-
-Matcher = Callable[[str], bool]
 
 # What makes a discovered (not configured) directory be planned; Atlantis's --autoplan-file-list.
 AUTOPLAN_FILES = (
@@ -38,6 +36,26 @@ def _anchored(pattern: str) -> str:
     return "/" + pattern.lstrip("/")
 
 
+class Matcher:
+    """A predicate over paths from the repository root, which also knows by which of its patterns one matches."""
+
+    __slots__ = ("_prefix", "_spec", "patterns")
+
+    def __init__(self, patterns: Sequence[str], spec: PathSpec, *, prefix: str = "") -> None:
+        self.patterns, self._spec, self._prefix = patterns, spec, prefix
+
+    def __call__(self, path: str) -> bool:
+        """Say whether a path matches."""
+        return path.startswith(self._prefix) and bool(self._spec.match_file(path[len(self._prefix) :]))
+
+    def pattern(self, path: str) -> str:
+        """Give the pattern, as it is written, that a path matches; empty if it matches none."""
+        if not path.startswith(self._prefix):
+            return ""
+        found = self._spec.check_file(path[len(self._prefix) :])
+        return self.patterns[found.index] if found.include and found.index is not None else ""
+
+
 def matcher(patterns: tuple[str, ...], *, base: str) -> Matcher:
     """Make a predicate over paths from the repository root, for patterns relative to `base`.
 
@@ -45,14 +63,10 @@ def matcher(patterns: tuple[str, ...], *, base: str) -> Matcher:
     form between projects, which is what keeps thousands of projects cheap.
     """
     if base in {".", ""}:
-        shared = _spec(patterns)
-        return lambda path: bool(shared.match_file(path))
+        return Matcher(patterns, _spec(patterns))
     if any(".." in pattern for pattern in patterns):
-        joined = _spec(tuple(_joined(base, pattern) for pattern in patterns))
-        return lambda path: bool(joined.match_file(path))
-    inner = _spec(patterns)
-    prefix = base + "/"
-    return lambda path: path.startswith(prefix) and bool(inner.match_file(path[len(prefix) :]))
+        return Matcher(patterns, _spec(tuple(_joined(base, pattern) for pattern in patterns)))
+    return Matcher(patterns, _spec(patterns), prefix=base + "/")
 
 
 def _joined(base: str, pattern: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from server.config.choose import in_waves, targeted, touched
+from server.config.choose import Choice, in_waves, targeted, touched, with_change
 from server.config.document import ConfigMistake, ConfigMistaken
 from server.config.projects import ProjectConfig, RepoConfig, configured, expanded
 from server.config.repo_file import Autodiscover, RepoFile, ambiguous
@@ -120,4 +120,4 @@ def _unchecked(policy: RepoPolicy, repo_file: RepoFile, file: str) -> Iterable[C
             yield project.mistake(file, "apply_requirements", message)
 
 
-__all__ = ["ProjectConfig", "RepoConfig", "in_waves", "merge", "targeted", "touched"]
+__all__ = ["Choice", "ProjectConfig", "RepoConfig", "in_waves", "merge", "targeted", "touched", "with_change"]

@@ -1,12 +1,13 @@
 """What holds for one project: the operator's word, and where he allows it the repository's."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from server.config.document import ConfigMistake
 from server.config.matching import Matcher, glob_matches, is_glob, matcher
+from server.config.origins import Origin
 from server.config.repo_file import Autodiscover, Project, RepoFile, RepoLocks
 from server.config.server_file import RepoPolicy, with_policies
 from server.config.workflows import Workflow
@@ -22,7 +23,8 @@ class ProjectConfig:
 
     `policies_passed` is among the `apply_requirements` exactly where `policy_check` holds; with
     `custom_policy_check` the outputs of `policy_steps` are the verdicts. `silence_comments` names the commands whose
-    results are not commented. `delete_source_branch` is for when the pull is merged by itself.
+    results are not commented. `delete_source_branch` is for when the pull is merged by itself. `listed` is where the
+    repository's file has the project, and `origins` where what is not a default is written.
     """
 
     key: ProjectKey
@@ -49,6 +51,8 @@ class ProjectConfig:
     terraform: TerraformChoice
     pool: str
     workflow: str
+    listed: Origin | None = field(default=None, repr=False, compare=False)
+    origins: Mapping[str, Origin] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def workflow_digest(self) -> str:
@@ -105,12 +109,59 @@ def expanded(project: Project, module_dirs: Sequence[str]) -> Iterable[Project]:
     return [project.model_copy(update={"dir": directory}) for directory in found]
 
 
+@dataclass
+class _Wishes:
+    """What a project's own entry, the top of its file, and the operator say; who was heard is written down."""
+
+    policy: RepoPolicy
+    repo_file: RepoFile | None
+    project: Project
+    origins: dict[str, Origin] = field(default_factory=dict)
+
+    def own(self, name: str, *keys: str, is_set: bool) -> None:
+        """Write down that the project's own entry has the last word on something, if it has."""
+        if is_set:
+            self.origins[name] = self.project.origin(*(keys or (name,)))
+
+    def heard(self, name: str, key: str = "") -> Any:
+        """Give the project's word, or the operator's."""
+        return self._first(name, self._of_project(key or name))
+
+    def heard_everywhere(self, name: str, key: str) -> Any:
+        """Give the project's word, what its file says for all projects where that counts, or the operator's."""
+        top = self.repo_file if key in self.policy.allowed_overrides else None
+        given = None if top is None else getattr(top, key)
+        return self._first(name, self._of_project(key), (given, None if top is None else top.origin(key)))
+
+    def operators(self, name: str) -> Any:
+        """Give the operator's word."""
+        return self._first(name)
+
+    def _of_project(self, key: str) -> tuple[Any, Origin | None]:
+        return getattr(self.project, key), self.project.origin(key)
+
+    def _first(self, name: str, *said: tuple[Any, Origin | None]) -> Any:
+        for value, origin in (*said, (getattr(self.policy, name), self.policy.origins.get(name))):
+            if value is not None:
+                if origin is not None:
+                    self.origins[name] = origin
+                return value
+        raise AssertionError(f"the operator's policy has no {name}")
+
+
 def configured(policy: RepoPolicy, repo_file: RepoFile | None, key: ProjectKey, project: Project) -> ProjectConfig:
     """Put together what holds for a project; what it must not set was refused before."""
-    workflow = _workflow(policy, repo_file, project)
-    checked = policy.policy_check
-    if project.policy_check is not None and "policy_check" in policy.allowed_overrides:
-        checked = project.policy_check
+    wishes = _Wishes(policy, repo_file, project)
+    may_check = "policy_check" in policy.allowed_overrides
+    checked = wishes.heard("policy_check") if may_check else wishes.operators("policy_check")
+    wishes.own("when_modified", "autoplan", "when_modified", is_set=project.autoplan.when_modified is not None)
+    wishes.own("autoplan", "autoplan", "enabled", is_set="enabled" in project.autoplan.model_fields_set)
+    wishes.own("terraform_version", is_set=project.terraform_version is not None)
+    wishes.own("terraform_distribution", is_set=project.terraform_distribution is not None)
+    wishes.own("wave", "execution_order_group", is_set="execution_order_group" in project.model_fields_set)
+    wishes.own("depends_on", is_set=bool(project.depends_on))
+    name = wishes.heard("workflow")
+    workflow = _workflow(wishes, name)
     return ProjectConfig(
         key=key,
         triggers=matcher(project.when_modified, base=key.dir),
@@ -121,67 +172,44 @@ def configured(policy: RepoPolicy, repo_file: RepoFile | None, key: ProjectKey, 
         apply_steps=workflow.steps("apply"),
         import_steps=workflow.steps("import"),
         state_rm_steps=workflow.steps("state_rm"),
-        plan_requirements=_override(project.plan_requirements, policy.plan_requirements),
-        apply_requirements=with_policies(
-            _override(project.apply_requirements, policy.apply_requirements), checked=checked
-        ),
-        import_requirements=_override(project.import_requirements, policy.import_requirements),
+        plan_requirements=tuple(wishes.heard("plan_requirements")),
+        apply_requirements=with_policies(tuple(wishes.heard("apply_requirements")), checked=checked),
+        import_requirements=tuple(wishes.heard("import_requirements")),
         policy_check=checked,
-        custom_policy_check=_first(project.custom_policy_check, policy.custom_policy_check),
-        silence_comments=_silenced(policy, repo_file, project),
-        delete_source_branch=_deletes_branch(policy, repo_file, project),
-        lock_mode=_lock_mode(policy, repo_file, project),
-        lock_scope=policy.lock_scope,
+        custom_policy_check=wishes.heard("custom_policy_check"),
+        silence_comments=frozenset(wishes.heard_everywhere("silence_comments", "silence_pr_comments")),
+        delete_source_branch=wishes.heard_everywhere("delete_source_branch", "delete_source_branch_on_merge"),
+        lock_mode=_lock_mode(wishes),
+        lock_scope=wishes.operators("lock_scope"),
         release_locks=policy.release_locks,
         wave=project.execution_order_group,
         depends_on=tuple(project.depends_on),
         terraform=TerraformChoice(distribution=project.terraform_distribution, version=project.terraform_version),
-        pool=policy.worker_pool,
-        workflow=project.workflow or policy.workflow,
+        pool=wishes.operators("worker_pool"),
+        workflow=name,
+        listed=None if repo_file is None else project.origin(),
+        origins=wishes.origins,
     )
 
 
-def _workflow(policy: RepoPolicy, repo_file: RepoFile | None, project: Project) -> Workflow:
+def _workflow(wishes: _Wishes, name: str) -> Workflow:
     """Find the workflow. The repository's own are for projects that ask for one: it must not replace the operator's."""
-    own = repo_file.workflows if repo_file is not None and policy.allow_custom_workflows else {}
-    if project.workflow is not None and project.workflow in own:
-        return own[project.workflow]
-    return policy.workflows.get(project.workflow or policy.workflow) or Workflow()
+    policy, repo_file = wishes.policy, wishes.repo_file
+    if wishes.project.workflow is not None and repo_file is not None and policy.allow_custom_workflows:
+        own = repo_file.workflows.get(name)
+        if own is not None:
+            wishes.origins["steps"] = repo_file.origin("workflows", name)
+            return own
+    if name in policy.workflow_origins:
+        wishes.origins["steps"] = policy.workflow_origins[name]
+    return policy.workflows.get(name) or Workflow()
 
 
-def _override(own: list[Requirement] | None, default: tuple[Requirement, ...]) -> tuple[Requirement, ...]:
-    return default if own is None else tuple(own)
-
-
-def _first(*values: bool | None) -> bool:
-    return next((value for value in values if value is not None), False)
-
-
-def _everywhere(policy: RepoPolicy, repo_file: RepoFile | None, key: str) -> RepoFile | None:
-    """Give the repository's file if what it says at its top, for all projects, counts."""
-    return repo_file if key in policy.allowed_overrides else None
-
-
-def _silenced(policy: RepoPolicy, repo_file: RepoFile | None, project: Project) -> frozenset[str]:
-    top = _everywhere(policy, repo_file, "silence_pr_comments")
-    given = project.silence_pr_comments
-    if given is None and top is not None:
-        given = top.silence_pr_comments
-    return policy.silence_comments if given is None else frozenset(given)
-
-
-def _deletes_branch(policy: RepoPolicy, repo_file: RepoFile | None, project: Project) -> bool:
-    top = _everywhere(policy, repo_file, "delete_source_branch_on_merge")
-    everywhere = top.delete_source_branch_on_merge if top is not None else None
-    return _first(project.delete_source_branch_on_merge, everywhere, policy.delete_source_branch)
-
-
-def _lock_mode(policy: RepoPolicy, repo_file: RepoFile | None, project: Project) -> LockMode:
-    top = _everywhere(policy, repo_file, "repo_locks")
-    locks: RepoLocks | None = project.repo_locks
-    if locks is None and top is not None:
-        locks = top.repo_locks
-    mode = policy.lock_mode if locks is None else locks.mode
-    if project.repo_locking is False:
+def _lock_mode(wishes: _Wishes) -> LockMode:
+    said = wishes.heard_everywhere("lock_mode", "repo_locks")
+    mode = said.mode if isinstance(said, RepoLocks) else LockMode(said)
+    locking = wishes.project.repo_locking
+    wishes.own("lock_mode", "repo_locking", is_set=locking is False or (locking is True and mode is LockMode.DISABLED))
+    if locking is False:
         return LockMode.DISABLED
-    return LockMode.ON_PLAN if project.repo_locking and mode is LockMode.DISABLED else mode
+    return LockMode.ON_PLAN if locking and mode is LockMode.DISABLED else mode

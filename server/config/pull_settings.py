@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from server.config.matching import AUTOPLAN_FILES
-from server.domain.commands import BLOCKED_EXTRA_ARGS, DESTROY, CommandKind
+from server.domain.commands import ALWAYS_ALLOWED, BLOCKED_EXTRA_ARGS, DESTROY, CommandKind
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
@@ -28,7 +28,7 @@ def _words(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _commands(value: tuple[str, ...]) -> tuple[str, ...]:
-    known = [*(kind.verb for kind in CommandKind if kind is not CommandKind.HELP), DESTROY]
+    known = [*(kind.verb for kind in CommandKind if kind.verb not in ALWAYS_ALLOWED), DESTROY]
     if value == ("all",):
         return tuple(known)
     for name in value:

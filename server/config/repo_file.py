@@ -13,6 +13,7 @@ from ruamel.yaml.nodes import Node
 from server.config.expressions import between_slashes, found_in, modest
 from server.config.loading import ConfigMistake, ConfigMistaken, Flag, Section, Text, line_of, load, one_of, spell
 from server.config.matching import is_glob
+from server.config.origins import Origin
 from server.config.workflows import Workflow
 from server.domain.lock import LockMode
 from server.domain.requirements import Requirement
@@ -180,15 +181,20 @@ class Project(Section):
     silence_pr_comments: Silenced | None = Field(
         default=None, description="Commands whose results are not commented. Has to be allowed."
     )
-    _place: tuple[int, Node | None] = PrivateAttr(default=(0, None))
+    _place: tuple[int, Node | None, str] = PrivateAttr(default=(0, None, ""))
 
-    def remember_place(self, index: int, document: Node | None) -> None:
+    def remember_place(self, index: int, document: Node | None, file: str) -> None:
         """Keep where in which document this project stands, for messages."""
-        self._place = (index, document)
+        self._place = (index, document, file)
+
+    def origin(self, *keys: str) -> Origin:
+        """Say where a key of this project is written; without one, where the project is."""
+        index, document, file = self._place
+        return Origin(file, ("projects", index, *keys), document)
 
     def mistake(self, file: str, key: str, message: str) -> ConfigMistake:
         """Say that something is wrong with one key of this project."""
-        index, document = self._place
+        index, document, _ = self._place
         path = ("projects", index, key)
         return ConfigMistake(file, line_of(document, path), spell(path), message)
 
@@ -219,12 +225,17 @@ class RepoFile(Section):
     emoji_reaction: Text | None = Field(default=None, description="Without effect, as in Atlantis.")
     allowed_regexp_prefixes: list[Text] = Field(default=[], description="Without effect: -p takes whole names only.")
     _document: Node | None = PrivateAttr(default=None)
+    _file: str = PrivateAttr(default="")
 
-    def remember_places(self, document: Node | None) -> None:
+    def remember_places(self, document: Node | None, file: str) -> None:
         """Keep the document that this was read from, for messages."""
-        self._document = document
+        self._document, self._file = document, file
         for index, project in enumerate(self.projects):
-            project.remember_place(index, document)
+            project.remember_place(index, document, file)
+
+    def origin(self, *keys: str) -> Origin:
+        """Say where a key at the top is written."""
+        return Origin(self._file, keys, self._document)
 
     def mistake(self, file: str, key: str, message: str) -> ConfigMistake:
         """Say that something is wrong with a key at the top."""
@@ -238,7 +249,7 @@ def load_repo_file(text: str, *, file: str, base_branch: str) -> RepoFile:
         ConfigMistaken: with every mistake.
     """
     parsed, document = load(RepoFile, text, file=file)
-    parsed.remember_places(document)
+    parsed.remember_places(document, file)
     kept = [project for project in parsed.projects if found_in(project.branch, base_branch)]
     known = {project.name for project in parsed.projects}
     mistakes = [

@@ -1,11 +1,11 @@
 """The operator's policy file (`repos.yaml`): what each repository may do and what it must satisfy."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, PrivateAttr
 from ruamel.yaml.nodes import Node
 
 from server.config.elsewhere import ExternalStores, Metrics, TeamAuthz
@@ -13,6 +13,7 @@ from server.config.expressions import compiled, found_in
 from server.config.hooks import HookEntry, HookRule
 from server.config.loading import ConfigMistake, ConfigMistaken, Flag, Section, Text, line_of, load, spell
 from server.config.matching import AUTOPLAN_FILES
+from server.config.origins import Origin
 from server.config.policies import Policies, PoliciesEntry, policies_of
 from server.config.repo_file import (
     ApplyRequirements,
@@ -115,6 +116,16 @@ class ServerFile(Section):
     metrics: Metrics | None = Field(default=None, description="Accepted and without effect.")
     team_authz: TeamAuthz | None = Field(default=None, description="Refused: the server runs no commands.")
     external_stores: ExternalStores | None = Field(default=None, description="Accepted and without effect.")
+    _place: tuple[str, Node | None] = PrivateAttr(default=("", None))
+
+    def remember_place(self, file: str, document: Node | None) -> None:
+        """Keep the document that this was read from, for messages."""
+        self._place = (file, document)
+
+    def origin(self, *path: str | int) -> Origin:
+        """Say where a key of this file is written."""
+        file, document = self._place
+        return Origin(file, path, document)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +135,8 @@ class RepoPolicy:
     `policies_passed` is among the `apply_requirements` exactly where `policy_check` holds. `silence_comments` names
     the commands whose results are not commented. `custom_policy_check` takes the steps' own outputs as verdicts.
     `autoplan_files` and `only_touched` (a command may name only projects that the pull touches) are process settings.
+    `origins` says of each key that the operator's file sets, by the names here, where it does; `workflow_origins` where
+    each workflow is defined.
     """
 
     branch: str | None = None
@@ -153,6 +166,8 @@ class RepoPolicy:
     workflows: dict[str, Workflow] = field(default_factory=dict)
     autoplan_files: tuple[str, ...] = AUTOPLAN_FILES
     only_touched: bool = False
+    origins: Mapping[str, Origin] = field(default_factory=dict, repr=False, compare=False)
+    workflow_origins: Mapping[str, Origin] = field(default_factory=dict, repr=False, compare=False)
 
     def wants_branch(self, base_ref: str) -> bool:
         """Say whether pulls onto this branch are any of our business."""
@@ -181,6 +196,7 @@ def load_server_file(path: Path | None) -> ServerFile:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigMistaken([ConfigMistake(file, None, "", f"cannot be read: {error}")]) from error
     parsed, document = load(ServerFile, text, file=file)
+    parsed.remember_place(file, document)
     mistakes = [
         *_undefined_workflows(parsed, document, file),
         *_policies_without_policies(parsed, document, file),
@@ -234,17 +250,20 @@ def _policies_without_policies(parsed: ServerFile, document: Node | None, file: 
         yield ConfigMistake(file, line_of(document, path), spell(path), message)
 
 
-_PLAIN = (
-    "workflow",
-    "allow_custom_workflows",
-    "policy_check",
-    "custom_policy_check",
-    "lock_scope",
-    "release_locks",
-    "commenters",
-    "checkout",
-    "worker_pool",
-)
+# Keys that set something of the same name, or of another one.
+_PLAIN = {
+    "workflow": "workflow",
+    "allow_custom_workflows": "allow_custom_workflows",
+    "policy_check": "policy_check",
+    "custom_policy_check": "custom_policy_check",
+    "lock_scope": "lock_scope",
+    "release_locks": "release_locks",
+    "commenters": "commenters",
+    "checkout": "checkout",
+    "worker_pool": "worker_pool",
+    "delete_source_branch_on_merge": "delete_source_branch",
+}
+_REQUIREMENTS = ("plan_requirements", "apply_requirements", "import_requirements")
 
 
 def policy_for(server_file: ServerFile, repo: RepoRef) -> RepoPolicy:
@@ -253,49 +272,70 @@ def policy_for(server_file: ServerFile, repo: RepoRef) -> RepoPolicy:
     `branch` and `repo_config_file` come from the last matching entry alone, hooks from all of them, and an empty list
     of requirements sets nothing, as in Atlantis.
     """
-    matching = [entry for entry in server_file.repos if entry.matches(repo)]
+    matching = {index: entry for index, entry in enumerate(server_file.repos) if entry.matches(repo)}
     policies = policies_of(server_file.policies)
     values: dict[str, Any] = {"workflows": dict(server_file.workflows), "policies": policies}
-    for entry in matching:
-        values |= {key: value for key in _PLAIN if (value := getattr(entry, key)) is not None}
-        values |= _lists_of(entry)
-        if entry.delete_source_branch_on_merge is not None:
-            values["delete_source_branch"] = entry.delete_source_branch_on_merge
-        if entry.autodiscover is not None:
-            values |= {"autodiscover": entry.autodiscover, "autodiscover_is_set": True}
+    origins: dict[str, Origin] = {}
+    for index, entry in matching.items():
+        for name, (key, value) in _said(entry).items():
+            values[name] = value
+            origins[name] = server_file.origin("repos", index, key)
     if matching:
-        values |= {"branch": matching[-1].branch, "repo_config_file": matching[-1].repo_config_file}
-        values["lock_mode"] = _lock_mode(matching)
-        values["pre_hooks"] = tuple(one.rule(branch=None) for entry in matching for one in entry.pre_workflow_hooks)
-        values["post_hooks"] = tuple(
-            one.rule(branch=entry.branch) for entry in matching for one in entry.post_workflow_hooks
-        )
+        values["lock_mode"], origin = _lock_mode(matching)
+        if origin is not None:
+            origins["lock_mode"] = server_file.origin(*origin)
+        values |= _of_the_last(matching) | _hooks(list(matching.values()))
+    values["autodiscover_is_set"] = "autodiscover" in origins
     # Atlantis has a flag for this; whoever names policies, or tools of their own, wants them asked.
-    checked = values.setdefault("policy_check", bool(policies.rules) or values.get("custom_policy_check", False))
-    values["apply_requirements"] = with_policies(values.get("apply_requirements", ()), checked=checked)
-    return RepoPolicy(**values)
+    if "policy_check" not in values:
+        values["policy_check"] = bool(policies.rules) or values.get("custom_policy_check", False)
+        if values["policy_check"]:
+            origins["policy_check"] = (
+                server_file.origin("policies") if policies.rules else origins["custom_policy_check"]
+            )
+    values["apply_requirements"] = with_policies(values.get("apply_requirements", ()), checked=values["policy_check"])
+    workflows = {name: server_file.origin("workflows", name) for name in server_file.workflows}
+    return RepoPolicy(**values, origins=origins, workflow_origins=workflows)
 
 
-def _lists_of(entry: RepoEntry) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key in ("plan_requirements", "apply_requirements", "import_requirements"):
-        if given := getattr(entry, key):
-            found[key] = tuple(given)
+def _said(entry: RepoEntry) -> Mapping[str, tuple[str, Any]]:
+    """Say what an entry sets by itself: the policy's name for it, the key, and the value."""
+    found: dict[str, tuple[str, Any]] = {
+        name: (key, value) for key, name in _PLAIN.items() if (value := getattr(entry, key)) is not None
+    }
+    found |= {key: (key, tuple(given)) for key in _REQUIREMENTS if (given := getattr(entry, key))}
+    if entry.autodiscover is not None:
+        found["autodiscover"] = ("autodiscover", entry.autodiscover)
     if entry.allowed_workflows is not None:
-        found["allowed_workflows"] = tuple(entry.allowed_workflows)
+        found["allowed_workflows"] = ("allowed_workflows", tuple(entry.allowed_workflows))
     if entry.allowed_overrides is not None:
-        found["allowed_overrides"] = frozenset(entry.allowed_overrides)
+        found["allowed_overrides"] = ("allowed_overrides", frozenset(entry.allowed_overrides))
     if entry.silence_pr_comments is not None:
-        found["silence_comments"] = frozenset(entry.silence_pr_comments)
+        found["silence_comments"] = ("silence_pr_comments", frozenset(entry.silence_pr_comments))
     return found
 
 
-def _lock_mode(entries: Sequence[RepoEntry]) -> LockMode:
-    locking = [entry.repo_locking for entry in entries if entry.repo_locking is not None]
-    if locking and not locking[-1]:
-        return LockMode.DISABLED
-    modes = [entry.repo_locks.mode for entry in entries if entry.repo_locks is not None]
-    return modes[-1] if modes else LockMode.ON_PLAN
+def _of_the_last(matching: Mapping[int, RepoEntry]) -> dict[str, Any]:
+    last = matching[max(matching)]
+    return {"branch": last.branch, "repo_config_file": last.repo_config_file}
+
+
+def _hooks(entries: Sequence[RepoEntry]) -> dict[str, Any]:
+    return {
+        "pre_hooks": tuple(one.rule(branch=None) for entry in entries for one in entry.pre_workflow_hooks),
+        "post_hooks": tuple(one.rule(branch=entry.branch) for entry in entries for one in entry.post_workflow_hooks),
+    }
+
+
+def _lock_mode(entries: Mapping[int, RepoEntry]) -> tuple[LockMode, tuple[str | int, ...] | None]:
+    """Say when locks are taken, and which key says so."""
+    locking = {index: entry.repo_locking for index, entry in entries.items() if entry.repo_locking is not None}
+    if locking and not locking[max(locking)]:
+        return LockMode.DISABLED, ("repos", max(locking), "repo_locking")
+    modes = {index: entry.repo_locks.mode for index, entry in entries.items() if entry.repo_locks is not None}
+    if not modes:
+        return LockMode.ON_PLAN, None
+    return modes[max(modes)], ("repos", max(modes), "repo_locks")
 
 
 def with_policies(requirements: Sequence[Requirement], *, checked: bool) -> tuple[Requirement, ...]:

@@ -81,12 +81,21 @@ class CommandKind(StrEnum):
     UNLOCK = "unlock"
     CANCEL = "cancel"
     VERSION = "version"
+    EXPLAIN = "explain"
     HELP = "help"
 
     @property
     def verb(self) -> str:
         """The first word of it."""
         return self.value.partition(" ")[0]
+
+    @property
+    def right(self) -> str:
+        """The command that one has to be allowed to give: whoever may plan may ask why."""
+        return CommandKind.PLAN.value if self is CommandKind.EXPLAIN else self.verb
+
+
+ALWAYS_ALLOWED = frozenset({CommandKind.HELP.verb, CommandKind.EXPLAIN.verb})  # they change nothing
 
 
 @dataclass(frozen=True, kw_only=True)

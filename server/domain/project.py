@@ -38,7 +38,8 @@ class PullProject:
     """One project of one pull. Plan facts are those of the plan in force, if there is one.
 
     `config` is what was configured for it when it was planned, as JSON: an apply goes by it. `policies` is what
-    policies say of the plan, one for each set; empty where none were asked.
+    policies say of the plan, one for each set; empty where none were asked. `why` is an
+    `explanation.Why` as JSON, which few want to read; empty where an older server chose the project.
     """
 
     pull_id: str
@@ -62,6 +63,7 @@ class PullProject:
     note: str = ""
     wave: int = 0
     policies: tuple[PolicyStanding, ...] = ()
+    why: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_judged(self) -> bool | None:

@@ -5,9 +5,11 @@ touches every root that uses it, transitively.
 """
 
 import posixpath
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from server.domain.explanation import Cause, changed_files
 from workers.protocol.jobs import ProjectKey
 from workers.protocol.results import DiscoverFacts
 
@@ -25,7 +27,12 @@ class Chosen:
     """A project to plan, and why."""
 
     key: ProjectKey
-    reason: str
+    cause: Cause
+
+    @property
+    def reason(self) -> str:
+        """Say why in half a sentence."""
+        return self.cause.words
 
 
 def affected(candidates: Sequence[Candidate], facts: DiscoverFacts) -> list[Chosen]:
@@ -36,18 +43,16 @@ def affected(candidates: Sequence[Candidate], facts: DiscoverFacts) -> list[Chos
     for candidate in candidates:
         if candidate.key.dir not in existing:
             continue
-        reason = _reason(candidate, facts.changed_files, through)
-        if reason is not None:
-            chosen.append(Chosen(candidate.key, reason))
+        cause = _cause(candidate, facts.changed_files, through)
+        if cause is not None:
+            chosen.append(Chosen(candidate.key, cause))
     return chosen
 
 
-def _reason(candidate: Candidate, changed: Sequence[str], through: Mapping[str, str]) -> str | None:
-    for path in changed:
-        if candidate.triggers(path):
-            return f"`{path}` changed"
-    module = through.get(candidate.key.dir)
-    return f"module `{module}` changed" if module is not None else None
+def _cause(candidate: Candidate, changed: Sequence[str], through: Mapping[str, tuple[str, ...]]) -> Cause | None:
+    files = [path for path in changed if candidate.triggers(path)]
+    way = through.get(candidate.key.dir, ())
+    return replace(changed_files(files), through=way) if files or way else None
 
 
 def discovered(
@@ -60,18 +65,18 @@ def discovered(
     """
     existing = set(facts.module_dirs)
     modules = {called for calls in facts.module_calls.values() for called in calls}
-    reasons: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     for path in facts.changed_files:
         directory = project_dir_of(path, existing) if counts(path) else None
         if directory is not None and directory not in modules:
-            reasons.setdefault(directory, f"`{path}` changed")
-    for directory, module in users_of_changed(facts).items():
-        if directory not in modules:
-            reasons.setdefault(directory, f"module `{module}` changed")
+            found.setdefault(directory, []).append(path)
+    through = {directory: way for directory, way in users_of_changed(facts).items() if directory not in modules}
     left_out = set(taken)
     return [
-        Chosen(ProjectKey(directory), reason)
-        for directory, reason in sorted(reasons.items())
+        Chosen(
+            ProjectKey(directory), replace(changed_files(found.get(directory, ())), through=through.get(directory, ()))
+        )
+        for directory in sorted({*found, *through})
         if directory in existing and directory not in left_out and not ignored(directory)
     ]
 
@@ -95,31 +100,36 @@ def project_dir_of(path: str, existing: set[str]) -> str | None:
     return directory if directory in existing else None
 
 
-def users_of_changed(facts: DiscoverFacts) -> dict[str, str]:
-    """Map each directory that uses a changed module, however indirectly, to that module."""
+def users_of_changed(facts: DiscoverFacts) -> dict[str, tuple[str, ...]]:
+    """Map each directory that uses a changed module, however indirectly, to the way there.
+
+    It begins with a changed file and the module that this belongs to, and ends with the directory.
+    """
     callers: dict[str, list[str]] = {}
     for caller, called in facts.module_calls.items():
         for module in called:
             callers.setdefault(module, []).append(caller)
-    found: dict[str, str] = {}
-    for module in sorted(_changed_modules(facts.changed_files, set(callers))):
-        queue = [module]
+    found: dict[str, tuple[str, ...]] = {}
+    for module, path in sorted(_changed_modules(facts.changed_files, set(callers)).items()):
+        queue: deque[tuple[str, ...]] = deque([(path, module)])
         while queue:
-            for caller in callers.get(queue.pop(), ()):
+            way = queue.popleft()
+            for caller in callers.get(way[-1], ()):
                 if caller not in found:
-                    found[caller] = module
-                    queue.append(caller)
+                    found[caller] = (*way, caller)
+                    queue.append(found[caller])
     return found
 
 
-def _changed_modules(changed: Iterable[str], modules: set[str]) -> set[str]:
+def _changed_modules(changed: Iterable[str], modules: set[str]) -> dict[str, str]:
+    """Map each changed module to the first file that changed in it."""
     # A template three folders below a module is part of that module.
-    found = set()
+    found: dict[str, str] = {}
     for path in changed:
         directory = posixpath.dirname(path)
         while directory:
             if directory in modules:
-                found.add(directory)
+                found.setdefault(directory, path)
                 break
             directory = posixpath.dirname(directory)
     return found

@@ -1,12 +1,12 @@
 """Which plans an apply may use, and why not the others."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from server.domain.commands import target_of
+from server.domain.commands import CommandKind, target_of
 from server.domain.job import Job, JobState
-from server.domain.lock import LockMode, LockScope, lock_key
+from server.domain.lock import Lock, LockKey, LockMode, LockScope, lock_key
 from server.domain.project import SETTLED, ProjectStatus, PullProject
 from server.domain.pull import Pull
 from server.domain.requirements import PullFacts, Requirement, unmet
@@ -19,7 +19,7 @@ from server.orchestration.select import checkout_of, environment_of
 from server.store.ids import new_id
 from server.store.unit_of_work import UnitOfWork
 from workers.protocol.codec import from_data, to_data
-from workers.protocol.jobs import Apply, ArtifactRef, Phase, Step
+from workers.protocol.jobs import Apply, ArtifactRef, Phase, ProjectKey, Step
 
 # What has no plan to apply, and may have one once what it depends on is applied.
 _LOOKED_AT_AGAIN = frozenset({ProjectStatus.NO_CHANGES, ProjectStatus.PLAN_FAILED})
@@ -85,21 +85,40 @@ def _turns(
     at_once: list[PullProject] = []
     later: list[PullProject] = []
     refusals = []
-    named = {row.key.name: row for row in uow.projects.of_pull(run.pull_id) if row.key.name}
+    others = uow.projects.of_pull(run.pull_id)
     for place, bare in enumerate(sorted(rows, key=lambda row: row.wave)):
         row = replace(bare, config={**bare.config, "apply_wave": place if one_by_one else bare.wave})
-        under_way = {one.key.name for one in (*at_once, *later) if one.key.name}
-        follows = bool(under_way & set(row.config.get("depends_on", ())))
+        under_way = {one.key for one in (*at_once, *later)}
+        follows = any(key.name in row.config.get("depends_on", ()) for key in under_way if key.name)
         if not row.has_plan:
             may_follow = row.status in _LOOKED_AT_AGAIN and row.planned_head == pull.head_sha
             later += [row] if follows and may_follow else []
             continue
-        refusal = _refusal(ctx, uow, run, pull, row, facts, now=now) or _dependency_refusal(row, named, under_way)
+        first = next(in_the_way(ctx, uow, pull, row, facts, among=others, meant=under_way), None)
+        refusal = _lock_refusal(uow, run, pull, row, now=now) if first is None else first.words
         if refusal is not None:
             refusals.append(f"- `{row.key.label}`: {refusal}")
         else:
             (later if follows else at_once).append(row)
     return _Turns(tuple(at_once), tuple(later)), refusals
+
+
+_WITHOUT_PLAN = {
+    ProjectStatus.NO_CHANGES: "its plan changes nothing; there is nothing to apply",
+    ProjectStatus.APPLIED: "is applied already",
+    ProjectStatus.PLAN_FAILED: "its plan failed",
+    ProjectStatus.LOCKED: "waits for another pull request's lock and is planned by itself when its turn comes",
+    ProjectStatus.PENDING: "is still being planned",
+    ProjectStatus.APPLYING: "is being applied right now",
+    ProjectStatus.DISCARDED: "its plan was discarded",
+    ProjectStatus.STALE: "its plan went stale when another pull request was applied; a new one is being made",
+    ProjectStatus.LOST: "its last apply was interrupted; plan it again to see what it left behind",
+}
+
+
+def without_plan(row: PullProject) -> str:
+    """Say why there is no plan of a project to apply, in half a sentence."""
+    return _WITHOUT_PLAN.get(row.status, "has no saved plan")
 
 
 def _nothing_known(ctx: Context, run: Run) -> str:
@@ -108,18 +127,7 @@ def _nothing_known(ctx: Context, run: Run) -> str:
 
 
 def _nothing_ready(ctx: Context, rows: Sequence[PullProject]) -> str:
-    advice = {
-        ProjectStatus.NO_CHANGES: "its plan changes nothing; there is nothing to apply",
-        ProjectStatus.APPLIED: "is applied already",
-        ProjectStatus.PLAN_FAILED: "its plan failed",
-        ProjectStatus.LOCKED: "waits for another pull request's lock and is planned by itself when its turn comes",
-        ProjectStatus.PENDING: "is still being planned",
-        ProjectStatus.APPLYING: "is being applied right now",
-        ProjectStatus.DISCARDED: "its plan was discarded",
-        ProjectStatus.STALE: "its plan went stale when another pull request was applied; a new one is being made",
-        ProjectStatus.LOST: "its last apply was interrupted; plan it again to see what it left behind",
-    }
-    lines = [f"- `{row.key.label}`: {advice.get(row.status, 'has no saved plan')}" for row in rows]
+    lines = [f"- `{row.key.label}`: {without_plan(row)}" for row in rows]
     if all(row.status in {ProjectStatus.NO_CHANGES, ProjectStatus.APPLIED} for row in rows):
         return "Nothing to apply.\n\n" + "\n".join(lines)
     plans = " or ".join(f"`{ctx.rules.word} plan {target_of(row.key).flags}`" for row in rows[:3])
@@ -128,32 +136,53 @@ def _nothing_ready(ctx: Context, rows: Sequence[PullProject]) -> str:
     )
 
 
-def _refusal(
+@dataclass(frozen=True)
+class Hindrance:
+    """What keeps a plan from being applied, in half a sentence, and the command that may help."""
+
+    words: str
+    remedy: CommandKind
+
+
+def in_the_way(
     ctx: Context,
     uow: UnitOfWork,
-    run: Run,
     pull: Pull,
     row: PullProject,
     facts: PullFacts | None,
     *,
-    now: datetime,
-) -> str | None:
+    among: Sequence[PullProject],
+    meant: Collection[ProjectKey],
+) -> Iterator[Hindrance]:
+    """Say what keeps a saved plan from being applied, as far as looking can tell, first things first.
+
+    `among` are all projects of the pull; `meant` are those that would be applied before it.
+    """
     again = f"Comment `{ctx.rules.word} plan {target_of(row.key).flags}` for a fresh plan."
     if row.planned_head != pull.head_sha:
         short = (row.planned_head or "")[:7]
-        return f"the plan is of `{short}`, but the pull request is at `{pull.head_sha[:7]}` now. {again}"
+        said = f"the plan is of `{short}`, but the pull request is at `{pull.head_sha[:7]}` now. {again}"
+        yield Hindrance(said, CommandKind.PLAN)
     moved = _moved_base(ctx, pull, row)
     if moved is not None:
-        return f"{moved} {again}"
+        yield Hindrance(f"{moved} {again}", CommandKind.PLAN)
     requirements = [Requirement(name) for name in row.config.get("apply_requirements", ())]
     if Requirement.POLICIES_PASSED in requirements or row.config.get("policy_check"):
         requirements = [one for one in requirements if one is not Requirement.POLICIES_PASSED]
-        if in_the_way := policies_stand_in_the_way(row, word=ctx.rules.word):
-            return in_the_way
+        if said_no := policies_stand_in_the_way(row, word=ctx.rules.word):
+            yield Hindrance(said_no, CommandKind.APPROVE_POLICIES)
+    if missing := unmet_in_words(requirements, facts):
+        yield Hindrance(missing, CommandKind.APPLY)
+    if lock := _lock_in_the_way(ctx, uow, pull, row):
+        yield lock
+    if dependency := _dependency_refusal(row, among, meant):
+        yield Hindrance(dependency, CommandKind.APPLY)
+
+
+def unmet_in_words(requirements: Sequence[Requirement], facts: PullFacts | None) -> str:
+    """Say which requirements do not hold and what to do; empty when all do. What nobody has said does not hold."""
     missing = unmet(requirements, facts or PullFacts(approved=False, mergeable=False, undiverged=False))
-    if missing:
-        return "; ".join(f"`{one.requirement.value}` is required, but {one.reason}: {one.remedy}" for one in missing)
-    return _lock_refusal(ctx, uow, run, pull, row, now=now)
+    return "; ".join(f"`{one.requirement.value}` is required, but {one.reason}: {one.remedy}" for one in missing)
 
 
 def _moved_base(ctx: Context, pull: Pull, row: PullProject) -> str | None:
@@ -165,31 +194,42 @@ def _moved_base(ctx: Context, pull: Pull, row: PullProject) -> str | None:
     return None
 
 
-def _lock_refusal(
-    ctx: Context, uow: UnitOfWork, run: Run, pull: Pull, row: PullProject, *, now: datetime
-) -> str | None:
-    if row.config.get("lock_mode") == LockMode.DISABLED:
-        return None
-    key = lock_key(pull.ref.repo, row.key, LockScope(row.config.get("lock_scope", LockScope.PROJECT)))
-    if row.config.get("lock_mode") == LockMode.ON_PLAN:
-        mine = next((lock for lock in uow.locks.of_pull(pull.id) if lock.key == key), None)
-        if mine is None:
-            again = f"{ctx.rules.word} plan {target_of(row.key).flags}"
-            return f"its lock was released since it was planned. Comment `{again}`."
-        return None
-    held = locks.take(uow, run, key, now=now)
-    if held.pull_id == pull.id:
-        return None
-    holder = uow.pulls.get(held.pull_id)
-    return f"#{holder.ref.number} is applying it right now. Try again when that is done."
+def _key_of(pull: Pull, row: PullProject) -> LockKey:
+    return lock_key(pull.ref.repo, row.key, LockScope(row.config.get("lock_scope", LockScope.PROJECT)))
 
 
-def _dependency_refusal(row: PullProject, named: Mapping[str, PullProject], under_way: Collection[str]) -> str | None:
+def _lock_in_the_way(ctx: Context, uow: UnitOfWork, pull: Pull, row: PullProject) -> Hindrance | None:
+    """Say what is wrong with a lock, without taking it."""
+    key = _key_of(pull, row)
+    mode = row.config.get("lock_mode")
+    if mode == LockMode.ON_PLAN:
+        if any(one.key == key for one in uow.locks.of_pull(pull.id)):
+            return None
+        again = f"{ctx.rules.word} plan {target_of(row.key).flags}"
+        return Hindrance(f"its lock was released since it was planned. Comment `{again}`.", CommandKind.PLAN)
+    holder = None if mode == LockMode.DISABLED else uow.locks.holder(key, except_pull=pull.id)
+    return None if holder is None else Hindrance(_held_by(uow, holder), CommandKind.APPLY)
+
+
+def _lock_refusal(uow: UnitOfWork, run: Run, pull: Pull, row: PullProject, *, now: datetime) -> str | None:
+    """Take the lock of a project that is locked by its apply, or say who has it."""
+    if row.config.get("lock_mode") in {LockMode.DISABLED, LockMode.ON_PLAN}:
+        return None
+    held = locks.take(uow, run, _key_of(pull, row), now=now)
+    return None if held.pull_id == pull.id else _held_by(uow, held)
+
+
+def _held_by(uow: UnitOfWork, lock: Lock) -> str:
+    number = uow.pulls.get(lock.pull_id).ref.number
+    return f"#{number} is applying it right now. Try again when that is done."
+
+
+def _dependency_refusal(row: PullProject, among: Sequence[PullProject], meant: Collection[ProjectKey]) -> str | None:
     """Refuse what depends on a project that is neither applied nor about to be."""
-    for name in row.config.get("depends_on", ()):
-        other = named.get(name)
-        if other is not None and other.status not in SETTLED and name not in under_way:
-            return f"it depends on `{name}`, which has to be applied first."
+    depends_on = row.config.get("depends_on", ())
+    for other in among if depends_on else ():
+        if other.key.name in depends_on and other.status not in SETTLED and other.key not in meant:
+            return f"it depends on `{other.key.name}`, which has to be applied first."
     return None
 
 

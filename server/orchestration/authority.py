@@ -47,7 +47,7 @@ def who_may(ctx: Context, forge: Forge, repo: RepoRef, user: str, command: Comma
             return f"only people with {who} this repository may ask for it"
     if not ctx.rules.team_rules:
         return ""
-    rights = (command.kind.verb, DESTROY) if command.destroy else (command.kind.verb,)
+    rights = (command.kind.right, DESTROY) if command.destroy else (command.kind.right,)
     return next(filter(None, (_team_that_may(ctx, forge, repo, user, right) for right in rights)), "")
 
 

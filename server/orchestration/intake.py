@@ -21,11 +21,13 @@ from server.domain.events import (
     ReviewChanged,
 )
 from server.domain.pull import Pull, PullState
+from server.domain.requirements import PullFacts
 from server.domain.run import Trigger
 from server.forges.base import Forge
 from server.orchestration import cleanup, messages
 from server.orchestration.authority import refusal, who_may, why_not_ours, why_not_so
 from server.orchestration.context import Context
+from server.orchestration.explain import explain
 from server.orchestration.launch import launch
 from server.orchestration.standing import show_planning
 from server.store.deliveries import Delivery, DeliveryState
@@ -40,10 +42,14 @@ _STILL_OPEN = 4  # times that a forge may call a pull open of which it told us t
 
 @dataclass(frozen=True)
 class _Asked:
-    """A comment's command, with what the forge says of the pull, and who may give it if its author may not."""
+    """A comment's command, with what the forge says of the pull, and who may give it if its author may not.
+
+    `facts` are there for commands that are answered at once and have to know them.
+    """
 
     pull: Pull
     who_may: str
+    facts: PullFacts | None = None
 
 
 def handle_delivery(ctx: Context, delivery_id: str) -> None:
@@ -151,7 +157,7 @@ def _comment_posted(ctx: Context, event: CommentPosted, delivery: Delivery | Non
         _settle(ctx, delivery, DeliveryState.IGNORED, "not a command")
         return
     asked_for = utterance if isinstance(utterance, Command) else Command(kind=CommandKind.HELP)
-    asked = _Asked(forge.get_pull(event.pull), who_may(ctx, forge, event.pull.repo, event.author, asked_for))
+    asked = _asked(ctx, forge, event, asked_for)
     now = ctx.clock()
     with ctx.store.transaction() as uow:
         if not _take(uow, delivery):
@@ -160,8 +166,16 @@ def _comment_posted(ctx: Context, event: CommentPosted, delivery: Delivery | Non
         uow.pulls.get_for_update(pull.id)
         outcome = "heard before"
         if not messages.is_answered(uow, pull.id, event.comment_id):
-            outcome = _answer(ctx, uow, event, utterance, pull, asked.who_may, now=now)
+            outcome = _answer(ctx, uow, event, utterance, replace(asked, pull=pull), now=now)
         _mark(uow, delivery, DeliveryState.HANDLED, outcome, now=now)
+
+
+def _asked(ctx: Context, forge: Forge, event: CommentPosted, command: Command) -> _Asked:
+    pull = forge.get_pull(event.pull)
+    who = who_may(ctx, forge, event.pull.repo, event.author, command)
+    if command.kind is not CommandKind.EXPLAIN or who:
+        return _Asked(pull, who)
+    return _Asked(pull, who, forge.pull_facts(pull, own_statuses=ctx.rules.own_statuses))
 
 
 def _heard(ctx: Context, forge: Forge, body: str) -> Utterance:
@@ -209,12 +223,11 @@ def _answer(
     uow: UnitOfWork,
     event: CommentPosted,
     utterance: Command | Mistake,
-    pull: Pull,
-    who: str,
+    asked: _Asked,
     *,
     now: datetime,
 ) -> str:
-    key = f"answer:{event.comment_id}"
+    key, pull, who = f"answer:{event.comment_id}", asked.pull, asked.who_may
     if isinstance(utterance, Mistake):
         if not who:  # strangers cannot make us talk
             messages.say(uow, pull.id, key, render_mistake(utterance), now=now)
@@ -232,7 +245,10 @@ def _answer(
     if reason is not None and kind is not CommandKind.UNLOCK:
         messages.say(uow, pull.id, key, refusal(ctx, utterance, reason), now=now)
         return reason
-    obey(ctx, uow, pull, utterance, actor=event.author, trigger=Trigger.COMMENT, key=key, now=now)
+    if kind is CommandKind.EXPLAIN:
+        messages.say(uow, pull.id, key, explain(ctx, uow, pull, utterance, asked.facts), now=now)
+    else:
+        obey(ctx, uow, pull, utterance, actor=event.author, trigger=Trigger.COMMENT, key=key, now=now)
     return kind.value
 
 

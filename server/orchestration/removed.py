@@ -4,10 +4,11 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from server.config.document import ConfigMistaken
-from server.config.merge import ProjectConfig, RepoConfig, merge
+from server.config.merge import Choice, ProjectConfig, RepoConfig, merge
 from server.config.repo_file import FILE_NAMES, load_repo_file
 from server.config.server_file import RepoPolicy
 from server.domain.commands import Command, target_of
+from server.domain.explanation import Cause, CauseKind
 from server.domain.run import Run
 from server.store.unit_of_work import UnitOfWork
 from workers.protocol.jobs import ProjectKey
@@ -43,13 +44,13 @@ def _config_of_base(policy: RepoPolicy, facts: DiscoverFacts, *, base_ref: str) 
         return merge(policy, None, facts, file=None)
 
 
-def meant(removed: Collection[ProjectConfig], command: Command) -> list[tuple[ProjectConfig, str]]:
+def meant(removed: Collection[ProjectConfig], command: Command) -> list[Choice]:
     """Choose what a command to destroy means of the projects that are gone."""
     if command.only:
-        return [(project, "its turn has come") for project in removed if project.key in command.only]
+        return [(project, Cause(kind=CauseKind.TURN)) for project in removed if project.key in command.only]
     if not command.destroy or command.target.is_empty:
         return []
-    return [(project, "asked for") for project in removed if command.covers(project.key)]
+    return [(project, Cause(kind=CauseKind.NAMED)) for project in removed if command.covers(project.key)]
 
 
 def orphans(uow: UnitOfWork, run: Run, removed: Collection[ProjectConfig], *, word: str) -> str:

@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from server.config.merge import ProjectConfig, RepoConfig, in_waves, merge, targeted, touched
+from server.config.explained import rule_of, settings_of
+from server.config.merge import Choice, ProjectConfig, RepoConfig, in_waves, merge, targeted, touched, with_change
 from server.config.repo_file import FILE_NAMES, RepoFile, load_repo_file
 from server.config.server_file import RepoPolicy
 from server.domain.commands import Command
 from server.domain.errors import UserMistake
+from server.domain.explanation import Cause, CauseKind, Why
 from server.domain.job import Job, JobState
 from server.domain.lock import LockMode, lock_key
 from server.domain.project import ProjectStatus, PullProject
@@ -47,12 +49,13 @@ def select(ctx: Context, uow: UnitOfWork, run: Run, pull: Pull, facts: DiscoverF
     chosen = meant(removed, run.command)
     if run.command.only or not chosen:
         chosen += choose(config, facts, run)
+    chosen = with_change(chosen, config, facts)
     projects = in_waves([project for project, _ in chosen])
-    reasons = {project.key: reason for project, reason in chosen}
+    causes = {project.key: cause for project, cause in chosen}
     if run.command.target.is_empty and not run.command.only:
         _forget_others(uow, run, {project.key for project in projects}, now=now)
     entered = [
-        _enter(ctx, uow, run, pull, project, facts, reason=reasons[project.key], config=config, now=now)
+        _enter(ctx, uow, run, pull, project, facts, cause=causes[project.key], config=config, now=now)
         for project in projects
     ]
     jobs = [job for job in entered if isinstance(job, Job)]
@@ -78,7 +81,7 @@ def read_config(policy: RepoPolicy, facts: DiscoverFacts, *, base_ref: str) -> R
     return merge(policy, repo_file, facts, file=file)
 
 
-def choose(config: RepoConfig, facts: DiscoverFacts, run: Run) -> list[tuple[ProjectConfig, str]]:
+def choose(config: RepoConfig, facts: DiscoverFacts, run: Run) -> list[Choice]:
     """Say which projects a command means, each with why.
 
     Raises:
@@ -86,12 +89,13 @@ def choose(config: RepoConfig, facts: DiscoverFacts, run: Run) -> list[tuple[Pro
     """
     command = run.command
     if command.only:
-        return [(config.of(key), "its turn has come") for key in command.only if key.dir in facts.module_dirs]
+        turn = Cause(kind=CauseKind.TURN)
+        return [(config.of(key), turn) for key in command.only if key.dir in facts.module_dirs]
     if command.target.is_empty:
         return touched(config, facts, automatic=run.trigger.is_automatic)
-    named: dict[ProjectKey, tuple[ProjectConfig, str]] = {}
+    named: dict[ProjectKey, Choice] = {}
     for target in command.targets:
-        named |= {project.key: (project, reason) for project, reason in targeted(config, facts, target)}
+        named |= {project.key: (project, cause) for project, cause in targeted(config, facts, target)}
     return list(named.values())
 
 
@@ -126,7 +130,7 @@ def _enter(
     project: ProjectConfig,
     facts: DiscoverFacts,
     *,
-    reason: str,
+    cause: Cause,
     config: RepoConfig,
     now: datetime,
 ) -> Job | PullProject | None:
@@ -146,7 +150,7 @@ def _enter(
         workflow_digest=project.workflow_digest,
         terraform=project.terraform,
         config={
-            **remembered(project, reason, pull.base_ref, None if is_gone else facts.generated),
+            **remembered(project, cause.words, pull.base_ref, None if is_gone else facts.generated),
             "automerge": ctx.rules.automerge if config.automerge is None else config.automerge,
             "parallel_apply": config.parallel_apply is not False,
             "destroy": destroys,
@@ -155,6 +159,7 @@ def _enter(
         },
         wave=project.wave,
         policies=() if old is None else old.policies,  # approvals of these may outlive the new check
+        why=to_data(_why(run, project, config, cause)),
     )
     missing = unmet(project.plan_requirements, facts_of(run)) if project.plan_requirements else ()
     if old is not None and not missing and is_kept(ctx, uow, run, pull, project, old, inputs):
@@ -175,6 +180,22 @@ def _enter(
     job = _plan_job(run, pull, project, facts, policy=config.policy, row=row, now=now)
     uow.projects.save(replace(row, job_id=job.id))
     return job
+
+
+def _why(run: Run, project: ProjectConfig, config: RepoConfig, cause: Cause) -> Why:
+    pattern, pattern_origin = rule_of(project, config, cause)
+    typed = f"{run.command.kind.value} {run.command.target.flags}".strip()
+    return Why(
+        cause=cause,
+        trigger=run.trigger.value,
+        actor=run.actor,
+        command=f"{typed} --destroy" if run.command.destroy else typed,
+        commit=run.head_sha,
+        listed=project.listed.words if project.listed is not None else "",
+        pattern=pattern,
+        pattern_origin=pattern_origin,
+        settings=settings_of(project),
+    )
 
 
 def _plan_job(

@@ -93,6 +93,7 @@ def kept(old: PullProject, fresh: PullProject, *, now: datetime) -> PullProject:
         planned_head=fresh.planned_head,
         planned_base=fresh.planned_base,
         wave=fresh.wave,
+        why=fresh.why,
         config={**fresh.config, **config},
         note="",
     )

@@ -149,7 +149,7 @@ def _project(
         warnings=plan.warnings if plan else (),
         outputs=applied.outputs if applied else {},
         digest=plan.digest if plan else (row.plan_digest if row is not None else None),
-        holder=_holder(uow, pull, row, ctx.clock()) if row is not None and status is ProjectStatus.LOCKED else None,
+        holder=lock_holder(uow, pull, row, ctx.clock()) if row is not None and status is ProjectStatus.LOCKED else None,
         note=_note(run, row, plan),
         policies=_policies(uow, row) if row is not None and status in _JUDGED else (),
         is_judged=row.is_judged if row is not None and status in _JUDGED else None,
@@ -220,7 +220,8 @@ def _lost(job: Job | None, words: str) -> Failure:
     )
 
 
-def _holder(uow: UnitOfWork, pull: Pull, row: PullProject, now: datetime) -> HolderView | None:
+def lock_holder(uow: UnitOfWork, pull: Pull, row: PullProject, now: datetime) -> HolderView | None:
+    """Say who holds the lock that a project waits for, and where its pull stands in the line."""
     key = lock_key(pull.ref.repo, row.key, LockScope(row.config.get("lock_scope", LockScope.PROJECT)))
     lock = uow.locks.holder(key)
     if lock is None:

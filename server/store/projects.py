@@ -20,7 +20,7 @@ _KEY = ("pull_id", "dir", "workspace", "name")
 _PLAIN = tuple(
     field.name
     for field in fields(PullProject)
-    if field.name not in {"key", "counts", "terraform", "outputs", "config", "policies"}
+    if field.name not in {"key", "counts", "terraform", "outputs", "config", "policies", "why"}
 )
 
 
@@ -93,6 +93,7 @@ def _project(columns: Mapping[str, Any]) -> PullProject:
         config=columns["config"],
         # nothing, where an older server wrote the row
         policies=tuple(from_data(PolicyStanding, one) for one in columns["policies"] or ()),
+        why=columns["why"] or {},
         **{name: columns[name] for name in _PLAIN},
     )
 
@@ -108,4 +109,5 @@ def _values(project: PullProject) -> dict[str, Any]:
         "outputs": dict(project.outputs),
         "config": dict(project.config),
         "policies": [to_data(one) for one in project.policies],
+        "why": dict(project.why),
     }

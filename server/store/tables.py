@@ -184,6 +184,7 @@ projects = Table(
     Column("note", Words, nullable=False),
     Column("wave", Integer, nullable=False),
     Column("policies", Document),
+    Column("why", Document),
     PrimaryKeyConstraint("pull_id", "dir", "workspace", "name"),
     Index("ix_projects_dir_workspace", "dir", "workspace"),
     _partial("ix_projects_artifact_id", "artifact_id", where="artifact_id IS NOT NULL"),

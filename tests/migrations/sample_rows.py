@@ -204,4 +204,26 @@ ROWS: Mapping[str, Sequence[tuple[str, Mapping[str, Any]]]] = {
             },
         ),
     ],
+    "0005": [
+        (
+            "projects",
+            {
+                "pull_id": f"{_ID}a",
+                "dir": "dev",
+                "workspace": "default",
+                "name": "",
+                "status": "planned",
+                "updated_at": _NOW,
+                "artifact_size": 0,
+                "counts": '{"add": 1}',
+                "terraform": "{}",
+                "outputs": "{}",
+                "config": "{}",
+                "note": "",
+                "wave": 0,
+                "policies": "[]",
+                "why": '{"cause": {"kind": "changed", "files": ["dev/main.tf"], "files_in_all": 1}}',
+            },
+        ),
+    ],
 }

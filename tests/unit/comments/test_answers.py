@@ -32,6 +32,7 @@ A command is the only line of a comment.
 | `thera unlock` | throw this pull request's plans away and free its locks |
 | `thera cancel` | stop what is queued here, and interrupt what is running |
 | `thera version` | say which Terraform the workers use by default |
+| `thera explain [-d DIR] [-w WORKSPACE] [-p PROJECT]` | say why a project is planned here, what holds for it, and what stands between now and its apply |
 | `thera help [COMMAND]` | show this, or more about one command |
 
 `plan`, `apply`, `/plan` and `/apply` alone do the same. `thera help plan` explains one command.\

@@ -156,7 +156,7 @@ Usage: `thera plan [-d DIR] [-w WORKSPACE] [-p PROJECT] [--verbose] [--destroy] 
 
 def test_an_unknown_command_gets_the_list() -> None:
     assert answer("thera frobnicate") == snapshot(
-        "There is no command `frobnicate`. I know `plan`, `apply`, `approve_policies`, `import`, `state rm`, `unlock`, `cancel`, `version` and `help`; `thera help` explains them."
+        "There is no command `frobnicate`. I know `plan`, `apply`, `approve_policies`, `import`, `state rm`, `unlock`, `cancel`, `version`, `explain` and `help`; `thera help` explains them."
     )
 
 
@@ -376,7 +376,7 @@ def test_a_line_that_cannot_be_read_is_said_to_be_so() -> None:
 
 def test_what_is_echoed_cannot_mention_or_hide_anything() -> None:
     assert answer("thera `@everyone`<!--x-->|</details>") == snapshot(
-        "There is no command `` `@everyone`<!- -x- ->|</details> ``. I know `plan`, `apply`, `approve_policies`, `import`, `state rm`, `unlock`, `cancel`, `version` and `help`; `thera help` explains them."
+        "There is no command `` `@everyone`<!- -x- ->|</details> ``. I know `plan`, `apply`, `approve_policies`, `import`, `state rm`, `unlock`, `cancel`, `version`, `explain` and `help`; `thera help` explains them."
     )
 
 
@@ -465,3 +465,14 @@ def test_a_command_that_has_company_is_not_obeyed_and_told_so(body: str) -> None
 )
 def test_conversation_of_several_lines_stays_conversation(body: str) -> None:
     assert parse(body, words=("thera",), login="thera-bot") == NotForUs()
+
+
+def test_why_is_asked_of_one_project_or_of_all() -> None:
+    assert parse("thera explain", words=("thera",), login="") == Command(kind=CommandKind.EXPLAIN)
+    assert parse("thera explain -p web", words=("thera",), login="") == Command(
+        kind=CommandKind.EXPLAIN, target=Target(project="web")
+    )
+
+
+def test_why_may_be_asked_whatever_is_switched_on() -> None:
+    assert parse("thera explain", words=("thera",), login="", allowed=("plan",)) == Command(kind=CommandKind.EXPLAIN)

@@ -108,7 +108,9 @@ def test_configured_projects_go_by_their_own_patterns() -> None:
     text = "projects: [{dir: a, autoplan: {when_modified: ['../shared/**', '!../shared/*.md']}}]"
     parsed, facts = config(text, "a", "b", changed=("shared/x.md", "shared/x.json", "b/main.tf"))
 
-    assert [(p.key.dir, why) for p, why in touched(parsed, facts, automatic=True)] == [("a", "`shared/x.json` changed")]
+    assert [(p.key.dir, cause.words) for p, cause in touched(parsed, facts, automatic=True)] == [
+        ("a", "`shared/x.json` changed")
+    ]
 
 
 def test_an_empty_pattern_list_never_matches() -> None:

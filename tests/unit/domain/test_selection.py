@@ -86,3 +86,33 @@ def test_a_configured_project_is_chosen_through_its_modules() -> None:
     change = facts("lib/net/main.tf", dirs=("prod", "lib/net"), calls={"prod": ("lib/net",)})
 
     assert [one.reason for one in affected([candidate], change)] == ["module `lib/net` changed"]
+
+
+def test_a_change_is_told_with_its_first_files_and_how_many_there_are() -> None:
+    candidate = Candidate(ProjectKey("prod"), lambda path: path.endswith(".tf"))
+    changed = [f"prod/{number}.tf" for number in range(8)]
+
+    [chosen] = affected([candidate], facts("prod/README.md", *changed, dirs=("prod",)))
+
+    assert (chosen.cause.files, chosen.cause.files_in_all) == (tuple(changed[:5]), 8)
+
+
+def test_the_way_from_a_changed_file_in_a_module_to_a_project_is_told_call_by_call() -> None:
+    change = facts(
+        "modules/a/files/x.tpl",
+        dirs=("modules/a", "modules/b", "prod"),
+        calls={"modules/b": ("modules/a",), "prod": ("modules/b",)},
+    )
+
+    [chosen] = affected([Candidate(ProjectKey("prod"), lambda _: False)], change)
+
+    assert chosen.cause.through == ("modules/a/files/x.tpl", "modules/a", "modules/b", "prod")
+
+
+def test_a_file_of_its_own_and_a_module_are_both_told() -> None:
+    change = facts("prod/x.tf", "m/y.tf", dirs=("prod", "m"), calls={"prod": ("m",)})
+
+    [chosen] = discovered(change, counts=lambda _: True, ignored=lambda _: False, taken=())
+
+    assert (chosen.cause.files, chosen.cause.through) == (("prod/x.tf",), ("m/y.tf", "m", "prod"))
+    assert chosen.reason == "`prod/x.tf` changed"
