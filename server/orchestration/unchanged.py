@@ -18,7 +18,7 @@ from workers.protocol.results import DiscoverFacts
 
 _KEPT = frozenset({ProjectStatus.PLANNED, ProjectStatus.NO_CHANGES, ProjectStatus.POLICY_FAILED, ProjectStatus.APPLIED})
 # What an earlier run found out about the plan itself; all else is configured anew.
-_OF_THE_PLAN = ("plan_job_id", "policies_of", "policy_job_id", "carried_from")
+_OF_THE_PLAN = ("plan_job_id", "policies_of", "policy_job_id")
 _POLICY_STEPS = frozenset({"show", "policy_check"})
 
 
@@ -85,7 +85,7 @@ def is_kept(
 def kept(old: PullProject, fresh: PullProject, *, now: datetime) -> PullProject:
     """Make a project's row for a new commit from the one it had, with what is configured for it now."""
     config = {name: old.config[name] for name in _OF_THE_PLAN if name in old.config}
-    config.setdefault("carried_from", old.planned_head)
+    config["carried_from"] = old.config.get("carried_from") or old.planned_head
     return replace(
         old,
         updated_at=now,
