@@ -358,6 +358,7 @@ def _worker_settings(settings: Settings) -> WorkerSettings:
         terraform_distribution=settings.terraform_distribution,
         terraform_download_url=settings.terraform_download_url,
         terraform_signing_keys=settings.terraform_signing_keys,
+        module_credentials=settings.module_credentials,
         var_file_allowlist=tuple(Path(folder).expanduser().absolute() for folder in settings.var_file_allowlist),
         heartbeat=timedelta(seconds=settings.heartbeat_seconds),
         stop_grace=timedelta(seconds=settings.stop_grace_seconds),

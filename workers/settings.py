@@ -41,6 +41,7 @@ class WorkerSettings:
     terraform_download_url: str | None = None
     terraform_signing_keys: Path | None = None
     var_file_allowlist: tuple[Path, ...] = ()
+    module_credentials: bool = False
     heartbeat: timedelta = timedelta(seconds=5)
     stop_grace: timedelta = timedelta(seconds=60)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -134,6 +135,10 @@ def _distribution(text: str) -> str:
     return _matching(text, "terraform|opentofu", "`terraform` or `opentofu`")
 
 
+def _yes_or_no(text: str) -> bool:
+    return _matching(text.lower(), "true|false|1|0|yes|no", "`true` or `false`") in {"true", "1", "yes"}
+
+
 def _concurrency(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= _MOST_AT_ONCE:
         raise ValueError(f"expected a number from 1 to {_MOST_AT_ONCE}")
@@ -186,6 +191,7 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "TERRAFORM_DOWNLOAD_URL": ("terraform_download_url", _address),
     "TERRAFORM_SIGNING_KEYS": ("terraform_signing_keys", _folder),
     "VAR_FILE_ALLOWLIST": ("var_file_allowlist", _folders),
+    "MODULE_CREDENTIALS": ("module_credentials", _yes_or_no),
     "HEARTBEAT_SECONDS": ("heartbeat", _interval),
     "STOP_GRACE_SECONDS": ("stop_grace", _seconds),
 }

@@ -110,9 +110,9 @@ CODE: tuple[Flag, ...] = (
     ),
     switch(
         "write-git-creds",
-        NotYet(
-            "Checkouts get their credential by themselves; modules from private repositories do not.",
-            "Give the workers' account a git credential of its own for them.",
+        Becomes(
+            setting="module_credentials",
+            note="For workers; only `init` gets it, by its environment, and nothing is written to a home directory.",
         ),
     ),
 )

@@ -177,6 +177,10 @@ class Settings(PullSettings):
     terraform_signing_keys: Path | None = Field(
         None, description="Public OpenPGP keys (a file, or a folder of them) whose signature a download must bear."
     )
+    module_credentials: bool = Field(
+        False,
+        description="Worker: lend `init` the credential of the checkout, for modules from repositories of the same host.",
+    )
     var_file_allowlist: CommaList = Field(
         (),
         description="Worker: folders whose files a comment may name with `-- -var-file=`, besides those of the repository.",

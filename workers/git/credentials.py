@@ -54,19 +54,41 @@ class Remote:
         in a file of this user's, as long as the command runs.
         """
         allowed = ["https", "http", "ssh", *(["file"] if self.url.startswith("file://") else [])]
-        settings = [("protocol.allow", "never"), *((f"protocol.{name}.allow", "always") for name in allowed)]
-        if self.password:
-            parts = urlsplit(self.url)
-            login = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
-            header = f"http.{parts.scheme}://{parts.netloc}/.extraHeader"
-            settings.append((header, f"Authorization: Basic {login}"))
+        settings = (("protocol.allow", "never"), *((f"protocol.{name}.allow", "always") for name in allowed))
+        with self._trusted("http") as trust:
+            yield (*settings, *self._login(), *trust)
+
+    @contextlib.contextmanager
+    def settings_for_others(self) -> Iterator[Settings]:
+        """Have Git settings with which another program fetches repositories of the same host, whatever their address.
+
+        `git@host:` and `ssh://git@host/` lead to the same host by HTTP. Other hosts see nothing of it.
+        """
+        parts = urlsplit(self.url)
+        if parts.scheme not in _WEB or not self.password:
+            yield ()
+            return
+        web = f"{parts.scheme}://{parts.netloc}/"
+        spellings = (f"git@{parts.hostname}:", f"ssh://git@{parts.hostname}/")
+        with self._trusted(f"http.{web}") as trust:
+            yield (*self._login(), *((f"url.{web}.insteadOf", spelling) for spelling in spellings), *trust)
+
+    def _login(self) -> Settings:
+        if not self.password:
+            return ()
+        parts = urlsplit(self.url)
+        login = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+        return ((f"http.{parts.scheme}://{parts.netloc}/.extraHeader", f"Authorization: Basic {login}"),)
+
+    @contextlib.contextmanager
+    def _trusted(self, section: str) -> Iterator[Settings]:
         if not self.ca_certificate:
-            yield tuple(settings)
+            yield ()
             return
         with tempfile.NamedTemporaryFile(prefix="thera-ca-", suffix=".pem") as file:  # 0600, and gone afterwards
             file.write(self.ca_certificate.encode())
             file.flush()
-            yield (*settings, ("http.sslCAInfo", file.name))
+            yield ((f"{section}.sslCAInfo", file.name),)
 
     def scrub(self, text: str) -> str:
         """Remove the credentials from what git said."""
