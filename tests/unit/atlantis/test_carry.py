@@ -101,6 +101,7 @@ EXAMPLES: list[tuple[list[str], dict[str, str]]] = [
     (["--silence-vcs-status-no-plans"], {"THERA_SILENCE_STATUS_NO_PROJECTS": "true"}),
     (["--silence-vcs-status-no-projects"], {"THERA_SILENCE_STATUS_NO_PROJECTS": "true"}),
     (["--var-file-allowlist=/vars"], {"THERA_VAR_FILE_ALLOWLIST": "/vars"}),
+    (["--write-git-creds"], {"THERA_MODULE_CREDENTIALS": "true"}),
     (["--gh-team-allowlist=dev:plan, ops:apply"], {"THERA_TEAM_ALLOWLIST": "dev:plan,ops:apply"}),
     (["--gitlab-group-allowlist=acme/ops:apply"], {"THERA_TEAM_ALLOWLIST": "acme/ops:apply"}),
 ]

@@ -18,7 +18,7 @@ from workers.protocol.results import Outcome, PlanFacts
 
 pytestmark = [pytest.mark.terraform, pytest.mark.usefixtures("terraform_binary")]
 
-PASSWORD = "t0p-s3cr3t-t0ken"  # noqa: S105  (of nothing)
+PASSWORD = "t0p-s3cr3t-t0ken"
 LOGIN = base64.b64encode(f"x-access-token:{PASSWORD}".encode()).decode()
 
 
