@@ -31,6 +31,7 @@ from server.inbox import Inbox, parse_delivery
 from server.onebox import OneBoxGateway
 from server.orchestration.claims import ServerGateway
 from server.orchestration.context import Context, Rules, TeamRule
+from server.orchestration.notices import deliver_notices, make_hooks
 from server.orchestration.poll import poll
 from server.orchestration.reconcile import Hearing, reconcile
 from server.store.session import make_engine, migrate
@@ -139,12 +140,14 @@ def make_context(settings: Settings, store: Store) -> Context:
     """Put together what use cases work with."""
     key = _secret(settings.secret_key)
     older = [_secret(settings.secret_key_previous)] if settings.secret_key_previous else []
+    server_file = load_server_file(settings.repo_config, has_slack=settings.slack_token is not None)
     artifacts = settings.artifact_url or f"file://{settings.data_dir / 'artifacts'}"
     return Context(
         store=store,
         forges=Forges(_forges(settings)),
         vault=PlanVault(open_store(artifacts), Keyring(key, *older)),
-        server_file=load_server_file(settings.repo_config),
+        server_file=server_file,
+        hooks=make_hooks(server_file, settings.accounts),
         allowlist=Allowlist.parse(settings.repo_allowlist),
         rules=Rules(
             words=settings.command_name,
@@ -261,6 +264,8 @@ def _tickers(settings: Settings, ctx: Context, ringer: Ringer) -> list[Ticker]:
     every = timedelta(seconds=settings.reconcile_seconds)
     hearing = Hearing()
     tickers = [Ticker("reconcile", every, lambda: reconcile(ctx, ringer.ring, hearing))]
+    if ctx.hooks:  # a thread of its own: whoever is told may take their time
+        tickers.append(Ticker("notices", every, lambda: deliver_notices(ctx)))
     if settings.poll_seconds:
         # After downtime, what was written in the last hour is still heard; an older `apply` is nobody's wish any more.
         since = [datetime.now(UTC) - timedelta(hours=1)]

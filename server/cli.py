@@ -218,4 +218,6 @@ def _environment_mistakes() -> list[str]:
     for name, value in describe(settings):
         click.echo(f"{name}={value}")
     mistakes = _server_mistakes(settings) + _mistakes_of(lambda: Allowlist.parse(settings.repo_allowlist))
-    return mistakes + _mistakes_of(lambda: load_server_file(settings.repo_config))
+    return mistakes + _mistakes_of(
+        lambda: load_server_file(settings.repo_config, has_slack=settings.slack_token is not None)
+    )

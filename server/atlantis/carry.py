@@ -196,7 +196,10 @@ def _server_file(configuration: Configuration, gathered: _Gathered) -> None:
     content: dict[str, Any] = json.loads(str(document)) if document else {}
     entry = _of_all_repositories(configuration, may_check="policies" in content or bool(path))
     name = f"{PREFIX}REPO_CONFIG"
+    webhooks = _webhooks(configuration, gathered)
     if path:
+        if webhooks:
+            gathered.to_do.append(f"Copy the key `webhooks` of Atlantis's configuration file into {path}, as it is.")
         origins = _origins(configuration, "repo-config")
         gathered.variables.append(Variable(name=name, value=str(path), origins=origins))
         if entry:
@@ -209,10 +212,22 @@ def _server_file(configuration: Configuration, gathered: _Gathered) -> None:
         return
     if entry:
         content["repos"] = [entry, *(content.get("repos") or [])]
+    if webhooks:
+        content["webhooks"] = webhooks
     if content:
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        origins = _origins(configuration, "repo-config-json", *(name for name, _, _ in _KEYS))
-        gathered.variables.append(Variable(name=name, value=text, origins=origins, file="repos.yaml"))
+        origins = _origins(configuration, "repo-config-json", *(name for name, _, _ in _KEYS), "webhooks")
+        secret = bool(webhooks)  # their addresses may let anybody in who knows them
+        gathered.variables.append(Variable(name=name, value=text, origins=origins, file="repos.yaml", secret=secret))
+
+
+def _webhooks(configuration: Configuration, gathered: _Gathered) -> list[object]:
+    """Take the list over, but for those who would be told of drift."""
+    listed = json.loads(str(configuration.value("webhooks") or "[]"))
+    kept = [one for one in listed if not (isinstance(one, dict) and one.get("event") == "drift")]
+    if len(kept) < len(listed):
+        gathered.to_do.append(f"Of `webhooks`, {len(listed) - len(kept)} with the event `drift` cannot be kept yet.")
+    return kept
 
 
 def _of_all_repositories(configuration: Configuration, *, may_check: bool) -> dict[str, Any]:

@@ -315,6 +315,18 @@ DIFFERENCES: tuple[Difference, ...] = (
         reason="A program is in no team.",
     ),
     Difference(
+        topic="Outgoing webhooks",
+        atlantis="`CloneURL` contains the credentials; nothing is retried.",
+        thera="It contains none; messages are retried for a day, and can be signed. Pull requests have no description.",
+        reason="A message is for whoever reads it, and should arrive.",
+    ),
+    Difference(
+        topic="`webhooks` with the event `drift`",
+        atlantis="Told after each detection.",
+        thera="Refused at the start.",
+        reason="There is no drift detection yet; nobody should wait for such a message.",
+    ),
+    Difference(
         topic="`GET /api/locks`",
         atlantis="Open to everybody; `Locks` is null where there are none.",
         thera="Takes an API token; `Locks` is always a list.",

@@ -29,10 +29,6 @@ _REDIS = Replaced(
     "(`THERA_BROKER_URL`); nothing in it is worth keeping.",
 )
 _DRIFT = NotYet("Nothing looks for drift.", "Let a scheduled pipeline run `terraform plan -detailed-exitcode`.")
-_TELLING = NotYet(
-    "Nobody is told outside of the pull request: no Slack, no outgoing webhooks.",
-    "Have the forge notify you of comments and statuses.",
-)
 _DOWNLOADS = ("terraform_download_url",)
 _DEFAULT = PartOf(settings=("terraform_distribution",), note="Where both are set, this one counts.")
 
@@ -159,12 +155,18 @@ TELLING: tuple[Flag, ...] = (
         Replaced(by="a profiler from outside", reason="Go's profiler has no counterpart; py-spy looks into a process."),
     ),
     text("log-level", "info", Becomes(setting="log_level", convert=level)),
-    secret("slack-token", _TELLING),
+    secret("slack-token", Becomes(setting="slack_token")),
     text(
         "stats-namespace",
         "atlantis",
         NotNeeded("Numbers for Prometheus are at `/metrics`, and their names begin with `thera_`."),
     ),
-    secret("webhook-http-headers", _TELLING),
-    Flag(name="webhooks", kind=Kind.LIST, default=0, outcome=_TELLING, only_in_file=True),
+    secret("webhook-http-headers", Becomes(setting="webhook_http_headers")),
+    Flag(
+        name="webhooks",
+        kind=Kind.LIST,
+        default="",
+        outcome=PartOf(key="webhooks", note="The same list. There is no event `drift` yet."),
+        only_in_file=True,
+    ),
 )

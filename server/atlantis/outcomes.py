@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-Value = bool | int | str  # of a list, its length
+Value = bool | int | str  # of a list, its JSON
 
 
 class Kind(Enum):

@@ -112,7 +112,7 @@ def _value(flag: Flag, found: _Found) -> Value | None:
         return None
     if flag.kind is Kind.LIST:
         if isinstance(text, list):
-            return len(text)
+            return json.dumps(text)
         raise ValueError("expected a list")
     if isinstance(text, (list, dict)):
         found_kind = "a list" if isinstance(text, list) else "a mapping"

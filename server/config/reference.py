@@ -19,6 +19,10 @@ GROUPS: Mapping[str, tuple[str, str]] = {
     "github_url": ("GitHub", "See [Connect GitHub](../how-to/connect-github.md)."),
     "gitlab_url": ("GitLab", "See [Connect GitLab](../how-to/connect-gitlab.md)."),
     "api_tokens": ("Pages and API", "Who may look and act outside of pull requests."),
+    "slack_token": (
+        "Telling others",
+        "Who is told of applies is in the server file; see [Tell others of applies](../how-to/notify-others.md).",
+    ),
     "server_url": (
         "Workers",
         "Needed by a worker of its own: `SERVER_URL`, `BROKER_URL`, `WORKER_TOKEN`. One box obeys the rest as well.",

@@ -13,6 +13,7 @@ from server.config.expressions import compiled, found_in
 from server.config.hooks import HookEntry, HookRule
 from server.config.loading import ConfigMistake, ConfigMistaken, Flag, Section, Text, line_of, load, spell
 from server.config.matching import AUTOPLAN_FILES
+from server.config.notices import WebhookEntry
 from server.config.origins import Origin
 from server.config.policies import Policies, PoliciesEntry, policies_of
 from server.config.repo_file import (
@@ -113,6 +114,7 @@ class ServerFile(Section):
     repos: list[RepoEntry] = Field(default=[], description="What holds for which repositories; the last one wins.")
     workflows: dict[str, Workflow] = Field(default={}, description="Named workflows; `default` is everybody's.")
     policies: PoliciesEntry | None = Field(default=None, description="What plans are checked by.")
+    webhooks: list[WebhookEntry] = Field(default=[], description="Who else is told when an apply has ended.")
     metrics: Metrics | None = Field(default=None, description="Accepted and without effect.")
     team_authz: TeamAuthz | None = Field(default=None, description="Refused: the server runs no commands.")
     external_stores: ExternalStores | None = Field(default=None, description="Accepted and without effect.")
@@ -182,8 +184,8 @@ class RepoPolicy:
         return tuple(rule.hook for rule in self.post_hooks if rule.runs_for(command, base_ref=base_ref))
 
 
-def load_server_file(path: Path | None) -> ServerFile:
-    """Read the server file; none at all is an empty one.
+def load_server_file(path: Path | None, *, has_slack: bool = True) -> ServerFile:
+    """Read the server file; none at all is an empty one. `has_slack` says whether there is a token for Slack.
 
     Raises:
         ConfigMistaken: with every mistake.
@@ -195,12 +197,13 @@ def load_server_file(path: Path | None) -> ServerFile:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigMistaken([ConfigMistake(file, None, "", f"cannot be read: {error}")]) from error
-    parsed, document = load(ServerFile, text, file=file)
+    parsed, document = load(ServerFile, text, file=file, secret=("url",))
     parsed.remember_place(file, document)
     mistakes = [
         *_undefined_workflows(parsed, document, file),
         *_policies_without_policies(parsed, document, file),
         *_unheeded_authority(parsed, document, file),
+        *(() if has_slack else _slack_without_token(parsed, document, file)),
     ]
     if mistakes:
         raise ConfigMistaken(mistakes)
@@ -215,6 +218,13 @@ def _unheeded_authority(parsed: ServerFile, document: Node | None, file: str) ->
             "with `commenters`"
         )
         yield ConfigMistake(file, line_of(document, ("team_authz",)), "team_authz", message)
+
+
+def _slack_without_token(parsed: ServerFile, document: Node | None, file: str) -> Iterator[ConfigMistake]:
+    for index, entry in enumerate(parsed.webhooks):
+        if entry.kind == "slack":
+            path = ("webhooks", index, "kind")
+            yield ConfigMistake(file, line_of(document, path), spell(path), "needs a token: set THERA_SLACK_TOKEN")
 
 
 def _undefined_workflows(parsed: ServerFile, document: Node | None, file: str) -> Iterator[ConfigMistake]:

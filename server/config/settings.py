@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, ValidationError
 
+from server.config.notices import Accounts, checked_headers, headers_of
 from server.config.pull_settings import CommaList, PullSettings
 
 PREFIX = "THERA_"
@@ -45,6 +46,10 @@ def _api_commands(value: tuple[str, ...] | None) -> tuple[str, ...] | None:
         if name not in {"plan", "apply"}:
             raise ValueError(f"expected plan, apply, both, or none; found {name!r}")
     return value
+
+
+def _open(value: SecretStr | None) -> str:
+    return "" if value is None else value.get_secret_value()
 
 
 BaseUrl = Annotated[str, AfterValidator(base_url)]
@@ -149,6 +154,18 @@ class Settings(PullSettings):
         None, description="Password to sign in to the pages with. Generated into `DATA_DIR` in one-box mode."
     )
 
+    slack_token: SecretStr | None = Field(
+        None, description="Token of a Slack app with the scope `chat:write`, for `webhooks` of the server file."
+    )
+    slack_url: BaseUrl = Field("https://slack.com/api", description="Base address of Slack's API.")
+    webhook_http_headers: Annotated[SecretStr | None, AfterValidator(checked_headers)] = Field(
+        None,
+        description='Headers that outgoing webhooks of the kind `http` get, as a JSON object: `{"Authorization": "Bearer …"}`. A value may be a list.',
+    )
+    webhook_secret: Key = Field(
+        None, description="Signs outgoing webhooks of the kind `http`: `X-Thera-Signature-256`. Default: no signature."
+    )
+
     server_url: BaseUrl | None = Field(
         None, description="Worker: where the server is reached. Default in one-box mode: no network at all."
     )
@@ -211,6 +228,16 @@ class Settings(PullSettings):
         "info", description="Least severity that is logged."
     )
     log_format: Literal["text", "json"] = Field("text", description="`json` writes one object a line.")
+
+    @property
+    def accounts(self) -> Accounts:
+        """As whom others are told of applies."""
+        return Accounts(
+            slack_url=self.slack_url,
+            slack_token=_open(self.slack_token),
+            headers=headers_of(_open(self.webhook_http_headers) or "{}"),
+            secret=_open(self.webhook_secret),
+        )
 
     @property
     def one_box(self) -> bool:

@@ -12,6 +12,7 @@ from server.domain.events import Event
 from server.domain.refs import RepoRef
 from server.forges.allowlist import Allowlist
 from server.forges.registry import Forges
+from server.notifiers.announcement import OutgoingHook
 from server.store.deliveries import Delivery
 from server.store.unit_of_work import Store
 
@@ -97,6 +98,7 @@ class Context:
     parse: Callable[[Delivery], Event]
     job_token: Callable[[str, int], str]
     clock: Callable[[], datetime]
+    hooks: tuple[OutgoingHook, ...] = ()
 
     def policy(self, repo: RepoRef) -> RepoPolicy:
         """Say what the operator decided for a repository."""

@@ -15,6 +15,7 @@ from server.orchestration.chain import back_as_it_was, is_late, late_plan_ended,
 from server.orchestration.context import Context
 from server.orchestration.hooks import show_hooks
 from server.orchestration.launch import launch
+from server.orchestration.notices import note_apply
 from server.orchestration.policies import policies_judged
 from server.store.unit_of_work import UnitOfWork
 from workers.protocol.jobs import Phase, ProjectKey, TerraformChoice
@@ -26,6 +27,7 @@ def job_ended(ctx: Context, uow: UnitOfWork, run: Run, job: Job, report: Report 
     if job.project is None:
         show_hooks(ctx, uow, run, uow.pulls.get(run.pull_id), job, report, now=now)
         return
+    note_apply(ctx, uow, run, job, now=now)
     if job.phase is Phase.POLICY:
         policies_judged(ctx, uow, run, job, report, now=now)
         return

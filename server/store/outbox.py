@@ -12,6 +12,8 @@ from server.store.ids import new_id
 from server.store.statements import all_rows, insert_into, one_row
 from server.store.tables import outbox
 
+NOTICE = "notice"  # told to somebody outside of the forge: in no order, and beside what is said to the pull
+
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
@@ -120,19 +122,43 @@ class Outbox:
 
     def due(self, pull_id: str, *, now: datetime, limit: int = 100) -> list[Message]:
         """List what can be said to a pull now, oldest first."""
-        statement = select(outbox).where(outbox.c.pull_id == pull_id, _is_due(now)).order_by(outbox.c.id).limit(limit)
+        statement = (
+            select(outbox)
+            .where(outbox.c.pull_id == pull_id, _is_due(now), outbox.c.kind != NOTICE)
+            .order_by(outbox.c.id)
+            .limit(limit)
+        )
         return [Message(**row) for row in all_rows(self._connection, statement)]
 
     def pulls_due(self, *, now: datetime, limit: int) -> list[str]:
         """List pulls that something is to be said to now, the one with the oldest message first."""
         statement = (
             select(outbox.c.pull_id)
-            .where(_is_due(now))
+            .where(_is_due(now), outbox.c.kind != NOTICE)
             .group_by(outbox.c.pull_id)
             .order_by(func.min(outbox.c.updated_at), outbox.c.pull_id)
             .limit(limit)
         )
         return list(self._connection.execute(statement).scalars())
+
+    def notices_due(self, *, now: datetime, limit: int) -> list[Message]:
+        """List notices that can be sent now: what was tried least first, so that one deaf receiver delays no other."""
+        statement = (
+            select(outbox)
+            .where(_is_due(now), outbox.c.kind == NOTICE)
+            .order_by(outbox.c.attempts, outbox.c.id)
+            .limit(limit)
+        )
+        return [Message(**row) for row in all_rows(self._connection, statement)]
+
+    def take_notice(self, notice: Message, *, now: datetime, until: datetime) -> bool:
+        """Begin to send a notice, alone until a moment; of all who try, one succeeds."""
+        taken = self._connection.execute(
+            update(outbox)
+            .where(outbox.c.id == notice.id, outbox.c.attempts == notice.attempts, _is_due(now))
+            .values(attempts=notice.attempts + 1, next_try_at=until)
+        )
+        return taken.rowcount == 1
 
     def begin_attempt(self, message_id: str) -> None:
         """Note that the forge is about to be called: whoever comes after a crash knows that it may have heard."""
@@ -176,8 +202,10 @@ class Outbox:
         return [Message(**row) for row in all_rows(self._connection, statement)]
 
     def lag(self, now: datetime) -> timedelta:
-        """Say how long the oldest unsent message has waited; parked ones do not count."""
-        oldest = select(func.min(outbox.c.updated_at)).where(_is_unsent(), outbox.c.parked == false())
+        """Say how long the forge has waited for the oldest unsent message; parked ones and notices do not count."""
+        oldest = select(func.min(outbox.c.updated_at)).where(
+            _is_unsent(), outbox.c.parked == false(), outbox.c.kind != NOTICE
+        )
         since: datetime | None = self._connection.execute(oldest).scalar_one()
         return timedelta() if since is None else max(now - since, timedelta())
 

@@ -1,6 +1,7 @@
 """Settings of Thera out of what an Atlantis was told."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,6 +49,8 @@ EXAMPLES: list[tuple[list[str], dict[str, str]]] = [
     (["--allow-draft-prs"], {"THERA_ALLOW_DRAFTS": "true"}),
     (["--allow-fork-prs=false"], {"THERA_ALLOW_FORKS": "false"}),
     (["--api-secret=0123456789abcdef"], {"THERA_API_TOKENS": "0123456789abcdef"}),
+    (["--slack-token=planted"], {"THERA_SLACK_TOKEN": "planted"}),
+    (['--webhook-http-headers={"X-A": "planted"}'], {"THERA_WEBHOOK_HTTP_HEADERS": '{"X-A": "planted"}'}),
     (["--atlantis-url=https://a.example/base"], {"THERA_URL": "https://a.example/base"}),
     (["--automerge"], {"THERA_AUTOMERGE": "true"}),
     (["--automerge-method=squash"], {"THERA_AUTOMERGE_METHOD": "squash"}),
@@ -193,6 +196,35 @@ def test_policies_stay_off_where_atlantis_did_not_ask_them() -> None:
     )
 
 
+WEBHOOKS = """
+webhooks:
+- {event: apply, kind: http, url: "https://example.com/planted", workspace-regex: ^prod}
+- {event: drift, kind: slack, channel: infra}
+"""
+
+
+def from_file(folder: Path, text: str) -> Carried:
+    (folder / "atlantis.yaml").write_text(text, encoding="utf-8")
+    return carry(read(config=folder / "atlantis.yaml", env_file=None, words=()))
+
+
+def test_outgoing_webhooks_become_part_of_the_server_file(tmp_path: Path) -> None:
+    found = from_file(tmp_path, WEBHOOKS)
+
+    (file,) = (one for one in found.variables if one.name == "THERA_REPO_CONFIG")
+    parsed, _ = load(ServerFile, file.value, file="repos.yaml")
+    assert [(one.url, one.workspace_regex) for one in parsed.webhooks] == [("https://example.com/planted", "^prod")]
+    assert file.secret
+    assert "Of `webhooks`, 1 with the event `drift` cannot be kept yet." in found.to_do
+
+
+def test_outgoing_webhooks_are_to_be_copied_where_there_is_a_server_file_already(tmp_path: Path) -> None:
+    found = from_file(tmp_path, f"repo-config: /etc/repos.yaml\n{WEBHOOKS}")
+
+    assert any("Copy the key `webhooks`" in one and "/etc/repos.yaml" in one for one in found.to_do)
+    assert "planted" not in " ".join(found.to_do)
+
+
 # --- what is not carried over ---
 
 
@@ -205,11 +237,11 @@ def test_what_thera_cannot_do_is_told_with_a_reason_and_a_remedy() -> None:
 
 
 def test_what_is_done_otherwise_or_needs_nothing_is_told_apart() -> None:
-    found = carried("--redis-host=redis", "--autoplan-modules", "--slack-token=planted")
+    found = carried("--redis-host=redis", "--autoplan-modules", "--azuredevops-token=planted")
 
     assert names(found.elsewhere) == ["--redis-host"]
     assert names(found.needless) == ["--autoplan-modules"]
-    assert names(found.lost) == ["--slack-token"]
+    assert names(found.lost) == ["--azuredevops-token"]
 
 
 def test_saying_what_atlantis_does_anyway_loses_nothing() -> None:

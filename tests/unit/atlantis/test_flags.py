@@ -8,7 +8,7 @@ import pytest
 
 from server.atlantis.flags import BY_VARIABLE, FLAGS, TOPICS, meant
 from server.atlantis.outcomes import Becomes, Flag, Kind, NotNeeded, NotYet, PartOf, Replaced
-from server.config.server_file import RepoEntry
+from server.config.server_file import RepoEntry, ServerFile
 from server.config.settings import SECRETS, Settings
 
 DOCUMENTED = """
@@ -56,7 +56,7 @@ def test_every_flag_is_there_exactly_once() -> None:
 
 
 def test_a_default_is_of_the_kind_that_the_flag_takes() -> None:
-    kinds = {Kind.BOOL: bool, Kind.INT: int, Kind.TEXT: str, Kind.LIST: int}
+    kinds = {Kind.BOOL: bool, Kind.INT: int, Kind.TEXT: str, Kind.LIST: str}
 
     for flag in FLAGS.values():
         assert flag.default is None or type(flag.default) is kinds[flag.kind], flag.name
@@ -74,8 +74,8 @@ def test_every_setting_that_is_named_is_one() -> None:
 def test_every_key_of_the_server_file_that_is_named_is_one() -> None:
     keys = {flag.outcome.key for flag in flags_that(PartOf) if isinstance(flag.outcome, PartOf)} - {""}
 
-    assert keys == {"autodiscover", "checkout", "policy_check", "repo_locks"}
-    assert keys <= set(RepoEntry.model_fields)
+    assert keys == {"autodiscover", "checkout", "policy_check", "repo_locks", "webhooks"}
+    assert keys <= set(RepoEntry.model_fields) | set(ServerFile.model_fields)
 
 
 @pytest.mark.parametrize("flag", flags_that(NotYet), ids=lambda flag: flag.name)

@@ -29,12 +29,12 @@ def test_without_anything_to_read_it_says_what_to_name() -> None:
 
 
 def test_the_settings_go_to_the_terminal_and_the_words_beside_them() -> None:
-    done = run("--", *GOOD, "--slack-token=x")
+    done = run("--", *GOOD, "--azuredevops-user=x")
 
     assert done.exit_code == 0
     assert "THERA_REPO_ALLOWLIST=github.com/acme/*" in done.stdout.splitlines()
     assert "Carried over" in done.stderr
-    assert "--slack-token (command line)" in done.stderr
+    assert "--azuredevops-user (command line)" in done.stderr
     assert "Carried over" not in done.stdout
 
 
@@ -92,7 +92,7 @@ def test_an_output_that_cannot_be_written_is_a_message(tmp_path: Path) -> None:
     [
         ((*GOOD, "--tf-download=false"), 0),
         ((*GOOD, "--autoplan-modules", "--data-dir=/data"), 0),
-        ((*GOOD, "--slack-token=x"), 1),
+        ((*GOOD, "--azuredevops-user=x"), 1),
         (GOOD[:2], 1),
     ],
 )

@@ -112,7 +112,9 @@ def test_the_file_s_values_may_be_numbers_truth_values_or_text(place: Place) -> 
 
 
 def test_outgoing_webhooks_stand_in_the_file_alone(place: Place) -> None:
-    assert values(place.read(config="webhooks:\n- event: apply\n  kind: slack\n")) == {"webhooks": 1}
+    assert values(place.read(config="webhooks:\n- event: apply\n  kind: slack\n")) == {
+        "webhooks": '[{"event": "apply", "kind": "slack"}]'
+    }
     assert place.mistakes("--webhooks=x")[0].startswith("command line: --webhooks: Atlantis has no such flag")
 
 
