@@ -17,6 +17,8 @@ from waitress.server import create_server
 from server.artifacts.crypto import Keyring
 from server.artifacts.store import open_store
 from server.artifacts.vault import PlanVault
+from server.comments.overrides import load_words
+from server.comments.words import TemplateFailed
 from server.config.forges import load_forges
 from server.config.forges_file import begin_forges_file
 from server.config.server_file import load_server_file
@@ -183,7 +185,20 @@ def make_context(settings: Settings, store: Store) -> Context:
         parse=parse_delivery,
         job_token=lambda job_id, attempt: _job_token(key, job_id, attempt),
         clock=lambda: datetime.now(UTC),
+        words=load_words(settings.template_dir, _tell_once()),
     )
+
+
+def _tell_once() -> Callable[[TemplateFailed], None]:
+    """Make a listener that logs each way in which a template fails once: the comment is written all the same."""
+    told: set[str] = set()
+
+    def tell(failed: TemplateFailed) -> None:
+        if str(failed) not in told:
+            told.add(str(failed))
+            log.warning("template.failed", place=failed.place, why=failed.why)
+
+    return tell
 
 
 def _job_token(key: str, job_id: str, attempt: int) -> str:

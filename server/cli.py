@@ -16,6 +16,7 @@ import click
 
 from server import bootstrap
 from server.atlantis.command import import_atlantis
+from server.comments.overrides import TemplatesMistaken, load_words
 from server.config.forges import forge_mistakes
 from server.config.keys import with_generated_keys
 from server.config.loading import ConfigMistake, ConfigMistaken
@@ -73,6 +74,8 @@ def _starting() -> Iterator[None]:
         yield
     except ConfigMistaken as error:
         _cannot_start([str(mistake) for mistake in error.mistakes])
+    except TemplatesMistaken as error:
+        _cannot_start(error.mistakes)
     except (UserMistake, TryLater, OSError) as error:
         _cannot_start([str(error)])
 
@@ -206,7 +209,7 @@ def _mistakes_of(check: Callable[[], object]) -> list[str]:
     except ConfigMistaken as error:
         return [str(mistake) for mistake in error.mistakes]
     except UserMistake as error:
-        return [str(error)]
+        return str(error).splitlines()
     return []
 
 
@@ -218,6 +221,5 @@ def _environment_mistakes() -> list[str]:
     for name, value in describe(settings):
         click.echo(f"{name}={value}")
     mistakes = _server_mistakes(settings) + _mistakes_of(lambda: Allowlist.parse(settings.repo_allowlist))
-    return mistakes + _mistakes_of(
-        lambda: load_server_file(settings.repo_config, has_slack=settings.slack_token is not None)
-    )
+    mistakes += _mistakes_of(lambda: load_server_file(settings.repo_config, has_slack=settings.slack_token is not None))
+    return mistakes + _mistakes_of(lambda: load_words(settings.template_dir))

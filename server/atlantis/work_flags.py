@@ -25,7 +25,16 @@ def opposite(value: Value) -> str:
 
 
 _ALWAYS_MODULES = "A change in a local module always counts for every project that uses it, however indirectly"
-_WORDING = "Comments are written in English, with templates of their own; neither can be exchanged."
+_WORDING = Replaced(
+    by="THERA_TEMPLATE_DIR",
+    reason="Templates say parts of comments in any language (`docs/how-to/change-the-words.md`); tables and lists of "
+    "changes stay English, as Terraform's own text does.",
+)
+_TEMPLATES = Replaced(
+    by="THERA_TEMPLATE_DIR",
+    reason="Thera's templates are Jinja's, with parts and names of their own, so those in Go's language have to be "
+    "written anew: `docs/how-to/change-the-words.md`.",
+)
 _ZERO = "One setting for both. Left off, `0/0` is written where there is no project: a required status blocks nobody."
 
 PULLS: tuple[Flag, ...] = (
@@ -167,9 +176,9 @@ WORDS: tuple[Flag, ...] = (
         "hide-unchanged-plan-comments",
         NotNeeded("Projects without changes are always gathered in one folded line."),
     ),
-    text("language", "en", NotYet(_WORDING)),
-    text("language-config-file", "", NotYet(_WORDING)),
-    text("markdown-template-overrides-dir", "~/.markdown_templates", NotYet(_WORDING)),
+    text("language", "en", _WORDING),
+    text("language-config-file", "", _WORDING),
+    text("markdown-template-overrides-dir", "~/.markdown_templates", _TEMPLATES),
     number(
         "max-comments-per-command",
         100,

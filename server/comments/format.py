@@ -95,7 +95,12 @@ def cell_prose(text: str) -> Markdown:
 def plain_block(text: str) -> str:
     """Make a block of text fit for a fence: no colours, no control characters, none of our markers."""
     text = _ANSI.sub("", text.replace("\r\n", "\n"))
-    return _OUR_MARK.sub("<!- -", _UNPRINTABLE_IN_BLOCK.sub(" ", text)).strip("\n")
+    return without_marks(_UNPRINTABLE_IN_BLOCK.sub(" ", text)).strip("\n")
+
+
+def without_marks(text: str) -> str:
+    """Break whatever would pass for one of our hidden marks."""
+    return _OUR_MARK.sub("<!- -", text)
 
 
 def fence(text: str, language: str = "") -> Markdown:

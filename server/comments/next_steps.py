@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 
+from server.comments.facts import run_facts
 from server.comments.format import Markdown, amount, code, join, link, md
 from server.comments.table import STATE_WORK, typed
 from server.comments.templating import fill
 from server.comments.view import RunView
+from server.comments.words import BUILT_IN, Words
 from server.domain.commands import CommandKind
 from server.domain.project import ProjectStatus
 from server.domain.run import RunState, Trigger
@@ -21,7 +23,7 @@ _CAUSES: Mapping[Trigger, str] = {
 }
 
 
-def render_next_steps(view: RunView, *, can_fold: bool = True) -> Markdown:
+def render_next_steps(view: RunView, *, can_fold: bool = True, words: Words = BUILT_IN) -> Markdown:
     """Say what to type, with the run's page and commit."""
     cause = _CAUSES.get(view.trigger) or f"asked for by {md(view.actor)}"
     facts = [
@@ -32,7 +34,12 @@ def render_next_steps(view: RunView, *, can_fold: bool = True) -> Markdown:
     ]
     said = join([fact for fact in facts if fact], " · ")
     footer = Markdown(f"<sub>{said}</sub>") if can_fold else said
-    return fill("next_steps", steps=tuple(steps(view)), footer=footer)
+    listed = tuple(steps(view))
+    return words.say(
+        "footer",
+        fill("next_steps", steps=listed, footer=footer),
+        lambda: {**run_facts(view), "can_fold": can_fold, "steps": listed, "origin": footer},
+    )
 
 
 def steps(view: RunView) -> Iterator[Markdown]:

@@ -4,12 +4,15 @@ import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import Any
 
 from server.comments.amounts import GROUPS, did, would
 from server.comments.diff import outputs_diff, plan_diff
-from server.comments.format import Markdown, amount, code, enumeration, fence, join, md, prose
+from server.comments.facts import project_facts, run_facts
+from server.comments.format import Markdown, amount, code, enumeration, fence, join, md, paragraphs, prose
 from server.comments.templating import codes, fill, fold
 from server.comments.view import PolicyView, ProjectView, RunView
+from server.comments.words import BUILT_IN, Words
 from server.domain.project import ProjectStatus
 from workers.protocol.results import Action, Diagnostic, Failure, FailureKind, ResourceChange
 
@@ -70,26 +73,49 @@ class Group:
 
 
 def render_section(
-    project: ProjectView, view: RunView, detail: Detail, *, can_fold: bool, alike: Sequence[str] = ()
+    project: ProjectView,
+    view: RunView,
+    detail: Detail,
+    *,
+    can_fold: bool,
+    alike: Sequence[str] = (),
+    words: Words = BUILT_IN,
 ) -> Markdown:
     """Tell one project; empty if its row in the table says it all. `alike` are others whose plans change the same."""
     if detail is Detail.ROW or not _has_more_to_tell(project):
         return Markdown("")
-    return fill(
+    parts: dict[str, Any] = {
+        "heading": _heading_of_many(project, alike) if alike else heading(project),
+        "groups": groups(project, detail),
+        "folds": tuple(_folds(project, view, detail, can_fold=can_fold)),
+        "failure": _failure(project, detail, can_fold=can_fold),
+        "policies": tuple(policy_line(policy) for policy in project.policies),
+    }
+    built_in = fill(
         "section",
+        **parts,
         project=project,
-        heading=_heading_of_many(project, alike) if alike else heading(project),
         names=codes((project.key.label, *alike), NAMES_SHOWN) if alike else "",
-        groups=groups(project, detail),
-        folds=tuple(_folds(project, view, detail, can_fold=can_fold)),
-        failure=_failure(project, detail, can_fold=can_fold),
         checks=tuple(diagnostic_line(check) for check in project.changes.checks) if project.changes else (),
         last_lines=_last_lines(project, detail),
-        policies=tuple(policy_line(policy) for policy in project.policies),
         pull=f"{view.pull_mark}{project.holder.pull_number}" if project.holder else "",
         is_lost=project.status is ProjectStatus.LOST,
         can_fold=can_fold,
         fold=fold,
+    )
+    return words.say(
+        "project",
+        built_in,
+        lambda: {
+            **run_facts(view),
+            **{name: value for name, value in parts.items() if name != "groups"},
+            "can_fold": can_fold,
+            "project": project_facts(project),
+            "alike": alike,
+            "changes": [Markdown(f"**{group.heading}**\n\n{group.lines}") for group in parts["groups"]],
+            "note": paragraphs(project.note),
+            "body": Markdown(built_in.partition("\n\n")[2]),
+        },
     )
 
 

@@ -132,6 +132,10 @@ class PullSettings(BaseModel):
     hide_prev_plan_comments: bool = Field(
         False, description="Fold the comments of earlier plans away when a pull request is planned again."
     )
+    template_dir: Path | None = Field(
+        None,
+        description="Folder with templates that say parts of comments in other words: `headline.md.j2`, `footer.md.j2`, … Read at the start.",
+    )
     disable_markdown_folding: bool = Field(False, description="Fold nothing in comments.")
     emoji_reaction: Literal["eyes", "+1", "heart", "rocket", "hooray", "laugh", "confused", "none"] = Field(
         "eyes", description="How a command that is accepted is marked; `none` marks nothing."

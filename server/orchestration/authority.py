@@ -90,4 +90,4 @@ def why_not_so(ctx: Context, pull: Pull, command: Command) -> str:
 
 def refusal(ctx: Context, command: Command, reason: str) -> str:
     """Write the answer to a command that is not obeyed."""
-    return render_refused(f"`{ctx.rules.word} {command.kind.value}` was not run", reason)
+    return render_refused(f"`{ctx.rules.word} {command.kind.value}` was not run", reason, words=ctx.words)

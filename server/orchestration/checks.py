@@ -27,7 +27,7 @@ def check_details(
         view = run_view(ctx, uow, run, pull, pull_mark=can.pull_mark)
     name = str(message.payload["context"]).partition(": ")[2]
     if not name:
-        return render_run(view, limit=_LIMIT), tuple(_annotations(view.projects, view.problems))
+        return render_run(view, limit=_LIMIT, words=ctx.words), tuple(_annotations(view.projects, view.problems))
     own = [project for project in view.projects if name in {project.key.name, project.key.path}]
     return "\n\n".join(_section(project, view) for project in own), tuple(_annotations(own, ()))
 

@@ -86,7 +86,7 @@ def unlock(ctx: Context, uow: UnitOfWork, pull: Pull, *, by: str, now: datetime)
     _discard_plans(uow, pull, now=now)
     uow.locks.drop_waiters(pull_id=pull.id)
     locks.release(uow, held, why=f"#{pull.ref.number} was unlocked by @{by}.", now=now)
-    return render_unlocked([lock.key.label for lock in held], word=ctx.rules.word, actor=by)
+    return render_unlocked([lock.key.label for lock in held], word=ctx.rules.word, actor=by, words=ctx.words)
 
 
 def close(ctx: Context, uow: UnitOfWork, pull: Pull, *, by: str, now: datetime) -> None:
@@ -112,6 +112,7 @@ def close(ctx: Context, uow: UnitOfWork, pull: Pull, *, by: str, now: datetime) 
             was_merged=pull.state is PullState.MERGED,
             discarded=discarded,
             still_applying=applying,
+            words=ctx.words,
         )
         say(uow, pull.id, f"closed:{now.isoformat()}", body, now=now)
 

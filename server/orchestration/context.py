@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from server.artifacts.vault import PlanVault
+from server.comments.words import BUILT_IN, Words
 from server.config.matching import AUTOPLAN_FILES
 from server.config.server_file import RepoPolicy, ServerFile, policy_for
 from server.domain.commands import BLOCKED_EXTRA_ARGS, DESTROY, CommandKind
@@ -99,6 +100,7 @@ class Context:
     job_token: Callable[[str, int], str]
     clock: Callable[[], datetime]
     hooks: tuple[OutgoingHook, ...] = ()
+    words: Words = BUILT_IN
 
     def policy(self, repo: RepoRef) -> RepoPolicy:
         """Say what the operator decided for a repository."""

@@ -230,7 +230,7 @@ def _answer(
     key, pull, who = f"answer:{event.comment_id}", asked.pull, asked.who_may
     if isinstance(utterance, Mistake):
         if not who:  # strangers cannot make us talk
-            messages.say(uow, pull.id, key, render_mistake(utterance), now=now)
+            messages.say(uow, pull.id, key, render_mistake(utterance, words=ctx.words), now=now)
         return "a typed mistake"
     kind = utterance.kind
     if who and kind is not CommandKind.HELP:
@@ -238,7 +238,7 @@ def _answer(
         return "not allowed"
     messages.react(uow, pull.id, event.comment_id, emoji=ctx.rules.emoji_reaction, now=now)
     if kind is CommandKind.HELP:
-        body = render_help(ctx.rules.word, utterance.topic, allowed=ctx.rules.allowed)
+        body = render_help(ctx.rules.word, utterance.topic, allowed=ctx.rules.allowed, words=ctx.words)
         messages.say(uow, pull.id, key, body, now=now)
         return "help"
     reason = why_not_ours(ctx, pull, automatic=False)

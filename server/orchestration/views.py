@@ -61,7 +61,7 @@ def comment_body(ctx: Context, pull: Pull, message: Message, *, can: Capabilitie
     if wanted is None and not is_said:
         return None
     can_fold = can.can_fold and not ctx.rules.disable_markdown_folding
-    return render_run(wanted or view, limit=limit, can_fold=can_fold, key=message.id)
+    return render_run(wanted or view, limit=limit, can_fold=can_fold, key=message.id, words=ctx.words)
 
 
 def run_view(ctx: Context, uow: UnitOfWork, run: Run, pull: Pull, *, pull_mark: str = "#") -> RunView:

@@ -209,4 +209,4 @@ def test_a_project_that_an_older_server_planned_is_told_without_reasons(story: S
         uow.projects.save(replace(row, why={}))
     story.comment(pull, "thera explain -d dev")
 
-    assert "An older version of Thera planned it" in story.settle().last(pull)
+    assert "an older version of Thera planned it" in story.settle().last(pull)

@@ -181,3 +181,15 @@ def test_generated_keys_are_for_the_owner_alone_and_come_back(tmp_path: Path) ->
     assert [key.read_text() for key in keys] == made
     assert len(set(made)) == 3
     assert all(key.stat().st_mode & 0o777 == 0o600 for key in keys)
+
+
+@pytest.mark.parametrize("command", ["check-config", "server"])
+def test_a_broken_template_is_told_before_anything_starts(good: dict[str, str], tmp_path: Path, command: str) -> None:
+    (tmp_path / "headline.md.j2").write_text("x\n{{ comand }}")
+    (tmp_path / "footer.md.j2").write_text("{% if %}")
+
+    done = thera(command, **good, THERA_TEMPLATE_DIR=str(tmp_path))
+
+    assert done.returncode == (2 if command == "server" else 1)
+    assert f"{tmp_path}/headline.md.j2:2: `comand`: there is nothing of that name here" in done.stderr
+    assert f"{tmp_path}/footer.md.j2:1: " in done.stderr
