@@ -32,10 +32,11 @@ from server.forges.registry import Forges
 from server.inbox import Inbox, parse_delivery
 from server.onebox import OneBoxGateway
 from server.orchestration.claims import ServerGateway
-from server.orchestration.context import Context, Rules, TeamRule
+from server.orchestration.context import Context
 from server.orchestration.notices import deliver_notices, make_hooks
 from server.orchestration.poll import poll
 from server.orchestration.reconcile import Hearing, reconcile
+from server.orchestration.rules import rules_of
 from server.store.session import make_engine, migrate
 from server.store.unit_of_work import Store
 from server.tasks.app import make_app as make_celery
@@ -151,37 +152,7 @@ def make_context(settings: Settings, store: Store) -> Context:
         server_file=server_file,
         hooks=make_hooks(server_file, settings.accounts),
         allowlist=Allowlist.parse(settings.repo_allowlist),
-        rules=Rules(
-            words=settings.command_name,
-            allowed=settings.allow_commands,
-            status_prefix=settings.status_prefix,
-            public_url=settings.public_url,
-            allow_forks=settings.allow_forks,
-            allow_drafts=settings.allow_drafts,
-            carry_plans=settings.carry_plans,
-            disable_autoplan=settings.disable_autoplan,
-            disable_autoplan_label=settings.disable_autoplan_label,
-            automerge=settings.automerge,
-            automerge_method=settings.automerge_method,
-            disable_automerge_label=settings.disable_automerge_label,
-            blocked_extra_args=settings.blocked_extra_args,
-            team_rules=tuple(TeamRule.parse(rule) for rule in settings.team_allowlist),
-            api_commands=settings.api_commands,
-            disable_apply_all=settings.disable_apply_all,
-            disable_unlock_label=settings.disable_unlock_label,
-            restrict_file_list=settings.restrict_file_list,
-            autoplan_files=settings.autoplan_file_list,
-            include_untracked=settings.include_git_untracked_files,
-            ignore_status_names=settings.ignore_status_names,
-            silence_no_projects=settings.silence_no_projects,
-            silence_status_no_projects=settings.silence_status_no_projects,
-            hide_prev_plan_comments=settings.hide_prev_plan_comments,
-            disable_markdown_folding=settings.disable_markdown_folding,
-            emoji_reaction="" if settings.emoji_reaction == "none" else settings.emoji_reaction,
-            job_timeout=timedelta(seconds=settings.job_timeout_seconds),
-            lost_after=timedelta(seconds=settings.lost_after_seconds),
-            poll_every=timedelta(seconds=settings.poll_seconds),
-        ),
+        rules=rules_of(settings),
         parse=parse_delivery,
         job_token=lambda job_id, attempt: _job_token(key, job_id, attempt),
         clock=lambda: datetime.now(UTC),
