@@ -121,6 +121,15 @@ def test_the_examples_of_server_files_can_be_read(page: str, tmp_path: Path) -> 
         assert load_server_file(tmp_path / "repos.yaml").repos
 
 
+def test_the_examples_of_webhooks_can_be_read(tmp_path: Path) -> None:
+    examples = yaml_examples("how-to/notify-others.md")
+
+    assert len(examples) == 2
+    for text in examples:
+        (tmp_path / "repos.yaml").write_text(text, encoding="utf-8")
+        assert load_server_file(tmp_path / "repos.yaml").webhooks
+
+
 @pytest.mark.parametrize("value", [*ProjectStatus, *RunOutcome])
 def test_every_status_and_outcome_is_described(value: str) -> None:
     assert f"| `{value}` |" in read("reference/api.md")

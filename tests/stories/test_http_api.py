@@ -399,6 +399,22 @@ def test_a_wait_ends_when_its_time_is_over(story: Story, pull: Pull) -> None:
     assert slow.post("/api/plan", data=body, headers=SENT).status_code == 202
 
 
+def test_only_some_may_wait_at_once(story: Story, pull: Pull) -> None:
+    """Threads that wait for runs are threads that answer nobody else."""
+    body = json.dumps({"Repository": "acme/infra", "PR": pull.ref.number, "Type": "Fake"})
+    answered: list[int] = []
+
+    def one_more(_: float) -> None:
+        if 202 not in answered:
+            answered.append(client.post("/api/plan", data=body, headers=SENT).status_code)
+        story.settle()
+
+    client = client_of(story, pause=one_more)
+    answered.append(client.post("/api/plan", data=body, headers=SENT).status_code)
+
+    assert answered == [202, 200, 200, 200, 200, 200, 200]
+
+
 def test_locks_are_listed_in_atlantis_form(story: Story) -> None:
     client = client_of(story)
     none = client.get("/api/locks", headers=SENT)
